@@ -1,0 +1,1 @@
+"""Continuous performance-regression testing for HTTP backends, as a Dagster project."""

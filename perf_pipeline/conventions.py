@@ -1,0 +1,71 @@
+"""Every metric, label, tag and file name that two parts of the pipeline must agree on.
+
+The k6 library (``k6/lib``) spells the same names in JavaScript; a test keeps the two together.
+"""
+
+from __future__ import annotations
+
+# Tags that k6 puts on samples, labels that Prometheus stores.
+TAG_TEST_ID = "testid"
+TAG_SUITE = "suite"
+TAG_TARGET = "target"
+TAG_PROFILE = "profile"
+TAG_ENDPOINT = "endpoint"
+TAG_PHASE = "phase"
+PHASE_WARMUP = "warmup"
+PHASE_MEASURE = "measure"
+
+# k6 metrics. An endpoint's own Trend is named by the suite (default below) and holds successes only.
+METRIC_ERRORS = "api_errors"  # Counter: one per request without the expected answer
+METRIC_ERROR_DURATION = "api_error_duration"  # Trend (time): how long such a request took
+METRIC_FAILED = "request_failed"  # Rate over all measured requests; feeds the circuit breaker
+METRIC_HTTP_REQS = "http_reqs"
+METRIC_ITERATIONS = "iterations"
+METRIC_DROPPED = "dropped_iterations"
+METRIC_VUS = "vus"
+
+
+def default_metric(endpoint: str) -> str:
+    """Name of the k6 Trend that holds the latency of one endpoint's successful requests."""
+    return f"{endpoint}_latency"
+
+
+def prometheus_trend(metric: str) -> str:
+    """A time Trend of k6 as Prometheus stores it: in seconds, as a native histogram."""
+    return f"k6_{metric}_seconds"
+
+
+def prometheus_counter(metric: str) -> str:
+    """A Counter of k6 as Prometheus stores it."""
+    return f"k6_{metric}_total"
+
+
+# Environment of the scenario (read as __ENV in k6).
+ENV_BASE_URL = "BASE_URL"
+ENV_PROFILE = "PERF_PROFILE"
+ENV_IN_PIPELINE = "PERF_PIPELINE"  # "1": only the circuit breaker is active, objectives are judged later
+ENV_SECRET_HEADERS = "PERF_SECRET_HEADERS"  # JSON: header -> name of the environment variable with its value
+
+# Files. A suite's folder:
+SUITE_FILE = "suite.yaml"
+SUITE_JSON = "suite.json"  # generated from suite.yaml for k6, which reads no YAML
+
+# A run's folder, <home>/runs/<run id>/:
+RAW_SAMPLES = "k6-samples.csv.gz"
+SAMPLES = "samples.parquet"
+K6_LOG = "k6.log"
+SNAPSHOT_SERIES = "prometheus-series.json"
+REPORT_HTML = "report.html"
+REPORT_MARKDOWN = "report.md"
+REPORT_JSON = "report.json"
+VALUES_FOLDER = "values"  # what the Dagster steps hand to each other
+
+# The home folder (PERF_PIPELINE_HOME, default .perf-pipeline in the project):
+ENV_HOME = "PERF_PIPELINE_HOME"
+ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
+DEFAULT_HOME = ".perf-pipeline"
+STORE_FILE = "store.sqlite"
+
+# Exit codes of the command line, one per outcome (see core.model.Outcome).
+EXIT_INTERNAL = 1
+EXIT_CONFIGURATION = 2

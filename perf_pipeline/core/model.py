@@ -1,0 +1,359 @@
+"""The values that the steps of a run hand to each other, and the words of the field.
+
+Times of day are aware datetimes in UTC or Unix milliseconds (``*_unix_ms``); durations carry their unit in
+the name (``_ms``, ``_s``); shares are fractions of one (``_ratio``). All models are immutable and survive a
+round trip through JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """Base of every value between steps: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcome(StrEnum):
+    """The one word for a run; ``exit_code`` is what the command line ends with."""
+
+    NOT_READY = "not_ready"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    INVALID = "invalid"
+    SLO_BREACHED = "slo_breached"
+    REGRESSED = "regressed"
+    PASSED = "passed"
+
+    @property
+    def exit_code(self) -> int:
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Outcome.NOT_READY: 6,
+    Outcome.CANCELLED: 130,
+    Outcome.LOST: 1,
+    Outcome.INVALID: 5,
+    Outcome.SLO_BREACHED: 4,
+    Outcome.REGRESSED: 3,
+    Outcome.PASSED: 0,
+}
+
+
+class Verdict(StrEnum):
+    """What a comparison says of one endpoint."""
+
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    REGRESSED = "regressed"
+    INCONCLUSIVE = "inconclusive"
+    NO_BASELINE = "no_baseline"
+
+
+class SloStatus(StrEnum):
+    MET = "met"
+    BREACHED = "breached"
+    NO_DATA = "no_data"
+
+
+class Reason(Frozen):
+    """Why something is so: a name for machines and one sentence for people."""
+
+    name: str
+    sentence: str
+
+
+# ------------------------------------------------------------------ raw samples
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Requests of one endpoint in one run's measured phase; arrays of shape (n,), ordered by ``t_ms``."""
+
+    t_ms: npt.NDArray[np.float64]  # start of the request since the first request of the measured phase
+    duration_ms: npt.NDArray[np.float64]
+    ok: npt.NDArray[np.bool_]  # the expected answer came
+
+    def successful_ms(self) -> npt.NDArray[np.float64]:
+        """Durations of the successful requests: the only ones that count as latency."""
+        return self.duration_ms[self.ok]
+
+
+RunSamples = Mapping[str, Samples]
+"""Endpoint name -> its samples."""
+
+
+# ------------------------------------------------------------------ what identifies a run
+
+
+class Fingerprint(Frozen):
+    """Everything that must be equal for two runs to be comparable. Compare field by field to say what differs."""
+
+    suite: str
+    target: str
+    profile: str
+    plan_hash: str  # load profile and mix: rates, durations, weights, methods, paths
+    script_hash: str  # scenario, shared library and fixtures
+    k6_major: int
+    stack: str  # embedded, docker, external
+    host_class: str  # e.g. linux-x86_64-2cpu: where the generator runs
+    data_volume: str  # what the target says it holds, or "unknown"
+    control: str  # name of the control endpoint, or "none"
+
+    def key(self) -> str:
+        """A short, stable text that is equal exactly when the fingerprints are."""
+        text = "\x1f".join(f"{name}={value}" for name, value in sorted(self.model_dump().items()))
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """One phrase per field that differs, such as ``profile: smoke here, standard there``."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return [f"{name}: {mine[name]} here, {theirs[name]} there" for name in mine if mine[name] != theirs[name]]
+
+
+class RunRequest(Frozen):
+    """What a person, a schedule or a sensor asked for."""
+
+    suite: str
+    target: str = "local"
+    profile: str = "standard"
+    revision: str | None = None  # expected revision; None: take what the target says
+    note: str = ""
+    launched_by: str = "unknown"
+
+
+# ------------------------------------------------------------------ values between steps
+
+
+class StackState(Frozen):
+    """Value of ``monitoring_stack``: everything is up, healthy and agrees about the time."""
+
+    run_id: str
+    request: RunRequest
+    run_folder: str
+    base_url: str
+    revision: str | None
+    data_volume: str
+    stack: str
+    host_class: str
+    prometheus_url: str
+    prometheus_version: str
+    clock_skew_s: float | None  # Prometheus' clock minus ours; None: could not be read
+    target_pid: int | None  # of a target that the stack started itself
+    target_clock_skew_s: float | None
+    ready_at: datetime
+    setup_s: float
+
+
+class CpuUse(Frozen):
+    """CPU of the generator's machine in the measured phase, as shares of all its cores."""
+
+    host_mean_ratio: float
+    host_max_ratio: float
+    k6_mean_ratio: float
+    target_mean_ratio: float | None  # when the target runs here and was started by us
+
+
+class EndpointCount(Frozen):
+    """Requests of one endpoint in the measured phase."""
+
+    planned: int | None  # None in a closed model (fixed users)
+    sent: int  # http_reqs
+    succeeded: int
+    failed: int
+
+
+class LoadResult(Frozen):
+    """Value of ``load_test``: what k6 did, read from its exit code, its log and its raw samples."""
+
+    run_id: str
+    fingerprint: Fingerprint
+    revision_before: str | None
+    revision_after: str | None
+    target_reachable_after: bool
+    k6_version: str
+    command: list[str]
+    exit_code: int
+    exit_meaning: str
+    started_at: datetime
+    ended_at: datetime
+    measure_started_unix_ms: float  # first measured request
+    measure_ended_unix_ms: float  # end of the last measured request
+    planned_duration_s: float  # of the measured phase
+    planned_iterations: int | None
+    completed_iterations: int
+    dropped_iterations: int
+    dropped_while_target_held_users: int  # of those: every user was waiting for a late answer
+    max_users: int
+    counts: dict[str, EndpointCount]
+    cpu: CpuUse | None
+    breaker_tripped: bool
+    remote_write_errors: int
+    log_truncated: bool
+    errors_by_kind: dict[str, dict[str, int]]  # endpoint -> "status 500" / "refused" / "timeout" -> count
+    target_lost_at_unix_ms: float | None  # from here on no request succeeded and none was answered
+    reading_s: float
+
+
+class PrometheusFigures(Frozen):
+    """One endpoint of one run as Prometheus recorded it. None: no sample."""
+
+    p50_ms: float | None
+    p95_ms: float | None
+    succeeded: int | None
+    failed: int | None
+    sent: int | None
+
+
+class Reconciliation(Frozen):
+    """One endpoint: exact figures of the raw samples against those of Prometheus."""
+
+    endpoint: str
+    exact_p50_ms: float | None
+    exact_p95_ms: float | None
+    prometheus_p50_ms: float | None
+    prometheus_p95_ms: float | None
+    exact_succeeded: int
+    prometheus_succeeded: int | None
+    exact_failed: int
+    prometheus_failed: int | None
+    agrees: bool
+    note: str = ""
+
+
+class PrometheusSnapshot(Frozen):
+    """Value of ``prometheus_snapshot``."""
+
+    run_id: str
+    figures: dict[str, PrometheusFigures]
+    reconciliation: list[Reconciliation]
+    complete: bool
+    problem: Reason | None  # why the record is incomplete
+    series_file: str | None
+    evaluated_at: datetime
+    query_s: float
+
+
+class EndpointSlo(Frozen):
+    """One endpoint judged against its objectives. Latency is of successful requests, from the raw samples."""
+
+    endpoint: str
+    status: SloStatus
+    requests: int
+    failed: int
+    error_ratio: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p50_objective_ms: float | None
+    p95_objective_ms: float
+    error_objective_ratio: float
+    headroom_ratio: float | None  # (objective - p95) / objective; negative: over it
+    prometheus_p95_ms: float | None
+    achieved_per_s: float | None
+    sentence: str  # what was breached, or ""
+
+
+class SloReport(Frozen):
+    """Value of ``slo_report``: is the run valid, and does each endpoint keep its promise?"""
+
+    run_id: str
+    valid: bool
+    invalid_reasons: list[Reason]
+    warnings: list[Reason]
+    breaches: list[Reason]  # breached objectives, a stalled or lost target, the circuit breaker
+    endpoints: list[EndpointSlo]
+
+
+class Effect(Frozen):
+    """Candidate against baseline for one quantile, what all endpoints share removed; 95 % interval."""
+
+    ratio: float
+    low: float
+    high: float
+    baseline_ms: float
+    candidate_ms: float
+    difference_ms: float
+    noise_ratio: float  # how much identical runs differ here: the standard deviation of log latency
+    detectable_ratio: float  # the smallest relative change that this comparison could have seen
+
+
+class EndpointVerdict(Frozen):
+    endpoint: str
+    verdict: Verdict
+    sentence: str
+    p50: Effect | None = None
+    p95: Effect | None = None
+
+
+class CommonEffect(Frozen):
+    """What all endpoints have in common in this run: the machine, or a change that slows everything."""
+
+    p50_ratio: float
+    p95_ratio: float
+    sentence: str
+
+
+class Judgement(Frozen):
+    """What the judge returns: endpoint -> verdict, and what they share."""
+
+    endpoints: dict[str, EndpointVerdict]
+    common: CommonEffect | None = None
+
+
+class BaselineRef(Frozen):
+    """The runs that a candidate was compared with."""
+
+    mode: str  # automatic, pinned
+    run_ids: list[str]  # oldest first
+    revisions: list[str]
+    missing_run_ids: list[str] = []  # in the baseline, but their samples are gone
+
+
+class Comparison(Frozen):
+    """Value of ``baseline_comparison``."""
+
+    run_id: str
+    compared: bool
+    why_not: str = ""  # when not compared: invalid run, no baseline, other fingerprint and which part
+    baseline: BaselineRef | None = None
+    judgement: Judgement
+    judged_s: float = 0.0
+
+
+class RunReport(Frozen):
+    """Value of ``run_report``: the end of a run."""
+
+    run_id: str
+    outcome: Outcome
+    sentence: str
+    html: str
+    markdown: str
+    json_file: str
+    baseline_sentence: str  # whether the run entered the baseline, and why
+
+
+# ------------------------------------------------------------------ everything about one run
+
+
+class RunRecord(Frozen):
+    """All that is known of one measured run: what reports are made of and what ``report.json`` holds."""
+
+    stack: StackState
+    load: LoadResult
+    snapshot: PrometheusSnapshot
+    slo: SloReport
+    comparison: Comparison
+    outcome: Outcome
+    sentence: str
+    baseline_sentence: str = ""

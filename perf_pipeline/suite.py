@@ -1,0 +1,145 @@
+"""The suite: what is measured, what is promised, how much load, against which targets.
+
+These are the values after reading; ``suite_file`` reads and validates ``k6/<suite>/suite.yaml``. Units are
+parsed away: durations are ``_ms`` or ``_s``, shares ``_ratio``, rates ``_per_s``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perf_pipeline.core.model import Frozen
+
+REFERENCE_BACKEND = "reference-backend"
+
+
+class Objectives(Frozen):
+    """What is promised for one endpoint. Latency is of successful requests."""
+
+    p95_ms: float
+    p50_ms: float | None = None
+    error_ratio: float  # share of requests without the expected answer that is still acceptable
+
+
+class Endpoint(Frozen):
+    """One measured kind of request."""
+
+    name: str
+    method: str
+    path: str  # as in the contract, with {placeholders}; not a URL
+    weight: float  # calls per iteration of the scenario; 0.5: every second iteration
+    metric: str  # the k6 Trend with the latency of its successful requests
+    slo: Objectives
+
+
+class MinSamples(Frozen):
+    """Fewest successful requests from which a quantile of one endpoint is taken seriously."""
+
+    p50: int = 50
+    p95: int = 200
+
+
+class Stage(Frozen):
+    """A stretch of constant arrival rate; the rate steps, it does not ramp."""
+
+    duration_s: float
+    rate_per_s: float  # iterations started per second
+
+
+class Profile(Frozen):
+    """How much load. Either ``stages`` (open model, fixed arrivals) or ``users`` (closed model)."""
+
+    name: str
+    description: str = ""
+    warmup_s: float
+    stages: tuple[Stage, ...] = ()
+    users: int | None = None
+    users_duration_s: float | None = None  # closed model only
+    pace_s: float | None = None  # closed model: an iteration of a user takes at least this long
+    max_users: int  # users that may be in flight at once (k6's maxVUs)
+    min_samples: MinSamples = MinSamples()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the measured phase."""
+        return self.users_duration_s or sum(stage.duration_s for stage in self.stages)
+
+    @property
+    def planned_iterations(self) -> int | None:
+        """Iterations of the measured phase; None in a closed model, where the target decides."""
+        if self.users is not None:
+            return None
+        return round(sum(stage.duration_s * stage.rate_per_s for stage in self.stages))
+
+    @property
+    def peak_rate_per_s(self) -> float | None:
+        """Highest iteration rate; None in a closed model without pace."""
+        if self.users is not None:
+            return self.users / self.pace_s if self.pace_s else None
+        return max(stage.rate_per_s for stage in self.stages)
+
+
+class JsonPlace(Frozen):
+    """Where a target says something of itself: a path to GET and an RFC 6901 pointer into the JSON answer."""
+
+    path: str
+    pointer: str
+
+
+class Target(Frozen):
+    """Where the load goes, and how much of it may go there."""
+
+    name: str
+    base_url: str | None  # exact origin; None: the reference backend, started by the embedded stack
+    health_path: str
+    revision: JsonPlace | None = None
+    data_volume: JsonPlace | None = None
+    headers_from_env: dict[str, str] = {}  # request header -> environment variable that holds its value
+    max_requests_per_s: float
+    max_users: int
+    max_duration_s: float
+
+
+class BaselinePolicy(Frozen):
+    """Which runs a candidate is compared with."""
+
+    accept: str = "automatic"  # or manual: only ``perf-pipeline baseline accept``
+    keep: int = 10  # the newest accepted runs that count
+    minimum: int = 1  # fewer: no_baseline
+
+
+class VerdictSettings(Frozen):
+    """What size of effect matters. Shares of the baseline's latency; the floor in ms guards fast endpoints."""
+
+    floor_ratio: float = 0.03
+    floor_ms: float = 1.0
+    tolerance_p50_ratio: float = 0.10  # "unchanged": the interval lies within
+    tolerance_p95_ratio: float = 0.20
+
+
+class Suite(Frozen):
+    name: str
+    description: str
+    folder: Path  # absolute; holds the suite file, the script and its fixtures
+    script: str  # file name inside the folder
+    endpoints: dict[str, Endpoint]
+    profiles: dict[str, Profile]
+    targets: dict[str, Target]
+    allowed_origins: tuple[str, ...]
+    baseline: BaselinePolicy = BaselinePolicy()
+    verdict: VerdictSettings = VerdictSettings()
+
+    @property
+    def requests_per_iteration(self) -> float:
+        return sum(endpoint.weight for endpoint in self.endpoints.values())
+
+    def planned_requests(self, profile: Profile) -> dict[str, int] | None:
+        """Endpoint -> measured requests the plan holds; None in a closed model.
+
+        An endpoint of weight w is called ``floor((i + 1) * w) - floor(i * w)`` times in iteration i, so n
+        iterations call it ``floor(n * w)`` times.
+        """
+        iterations = profile.planned_iterations
+        if iterations is None:
+            return None
+        return {name: int(iterations * endpoint.weight + 1e-9) for name, endpoint in self.endpoints.items()}
