@@ -61,7 +61,9 @@ REPORT_JSON = "report.json"
 VALUES_FOLDER = "values"  # what the Dagster steps hand to each other
 
 # The home folder (PERF_PIPELINE_HOME, default .perf-pipeline in the project):
+ENV_ROOT = "PERF_PIPELINE_ROOT"
 ENV_HOME = "PERF_PIPELINE_HOME"
+ENV_TOOLS = "PERF_PIPELINE_TOOLS"
 ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
 DEFAULT_HOME = ".perf-pipeline"
 STORE_FILE = "store.sqlite"
