@@ -123,7 +123,7 @@ def open_database(data_dir: Path, days: int) -> sqlite3.Connection:
 
 
 async def checkpoint_forever(data_dir: Path) -> None:
-    """Move the write-ahead log into the file from a thread of its own, where no request waits for the disk."""
+    """Move the write-ahead log into the file from a thread, where no request waits for the disk."""
     with closing(sqlite3.connect(data_dir / GAME_FILE, check_same_thread=False)) as connection:
         while True:
             await asyncio.sleep(CHECKPOINT_EVERY_S)

@@ -130,10 +130,10 @@ def articles() -> Iterator[ArticleRow]:
             number,
             symbol,
             f"{company} {event}",
-            f"{company} ({symbol}) {event}, and {reason}. The shares moved by {change} % in the session after "
-            f"the announcement. Analysts are divided on what follows: some point to the order book, others "
-            f"to the valuation, which stands well above the mean of the last five years. The next figures are due "
-            f"in {3 + int(random.random() * 9)} weeks.",
+            f"{company} ({symbol}) {event}, and {reason}. The shares moved by {change} % in the session "
+            f"after the announcement. Analysts are divided on what follows: some point to the order book, others "
+            f"to the valuation, which stands well above the mean of the last five years. The next "
+            f"figures are due in {3 + int(random.random() * 9)} weeks.",
             _SOURCES[int(random.random() * len(_SOURCES))],
             published.isoformat(),
             f"https://news.example/{symbol.lower()}/{number}",

@@ -102,7 +102,8 @@ def room_state(database: sqlite3.Connection, room_code: str) -> dict[str, Any] |
     row = database.execute(
         "SELECT room_code, room_name, status, game_mode, count(players.number) AS total_players,"
         " coalesce(sum(is_finished), 0) AS finished_players, coalesce(max(current_day), 0) AS furthest_day"
-        " FROM rooms LEFT JOIN players ON players.room = rooms.number WHERE room_code = ? GROUP BY rooms.number",
+        " FROM rooms LEFT JOIN players ON players.room = rooms.number"
+        " WHERE room_code = ? GROUP BY rooms.number",
         (room_code,),
     ).fetchone()
     return None if row is None else dict(row)
