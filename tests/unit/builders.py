@@ -133,7 +133,7 @@ def samples(
 ) -> dict[str, Samples]:
     """A run of the seven endpoints.
 
-    ``slower``: endpoint -> factor; ``failed``: endpoint -> requests not ok; ``machine``: factor on everything;
+    ``slower``: endpoint -> factor; ``failed``: endpoint -> requests not ok; ``machine``: factor on all;
     ``run_noise``: standard deviation of each endpoint's log latency between runs (differs by ``seed``).
     """
     rng = np.random.default_rng([seed, 7])

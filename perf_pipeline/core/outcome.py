@@ -1,0 +1,93 @@
+"""The one word for a measured run, and the sentence that a person reads first.
+
+First that applies: invalid, slo_breached, regressed, passed. Outcomes without a measurement (not_ready,
+cancelled, lost) are decided where they happen.
+"""
+
+from __future__ import annotations
+
+from perf_pipeline.core.model import (
+    Comparison,
+    Effect,
+    EndpointVerdict,
+    Outcome,
+    SloReport,
+    SloStatus,
+    Verdict,
+)
+from perf_pipeline.core.wording import change, count, interval, listing
+
+
+def decide_outcome(
+    slo: SloReport, comparison: Comparison, *, require_verdict: bool = False
+) -> tuple[Outcome, str]:
+    """Outcome and sentence. ``require_verdict``: an undecided comparison makes an otherwise good run invalid."""
+    if not slo.valid:
+        return Outcome.INVALID, f"invalid: {'; '.join(reason.sentence for reason in slo.invalid_reasons)}"
+    if slo.breaches:
+        return Outcome.SLO_BREACHED, f"slo_breached: {listing([r.sentence for r in slo.breaches], limit=3)}"
+    silent = [endpoint.endpoint for endpoint in slo.endpoints if endpoint.status is not SloStatus.MET]
+    if silent:
+        return Outcome.INVALID, f"invalid: no objective could be checked for {listing(silent)}"
+    verdicts = list(comparison.judgement.endpoints.values()) if comparison.compared else []
+    regressed = [one for one in verdicts if one.verdict is Verdict.REGRESSED]
+    against = _against(comparison)
+    if regressed:
+        slower = listing([_figures(one) for one in regressed], limit=4)
+        others = _tally(verdicts, without=Verdict.REGRESSED)
+        return Outcome.REGRESSED, f"regressed: {slower} {against}{'; ' + others if others else ''}"
+    undecided = _undecided(comparison, verdicts)
+    if require_verdict and undecided:
+        return Outcome.INVALID, f"invalid: a verdict is required, but {undecided}"
+    met = f"passed: {count(len(slo.endpoints), 'endpoint')} met their SLOs"
+    if not verdicts:
+        return Outcome.PASSED, f"{met}; {undecided}"
+    common = comparison.judgement.common
+    notable = f"; {common.sentence}" if common is not None and _notable(common.p50_ratio) else ""
+    return Outcome.PASSED, f"{met}; {_tally(verdicts)} {against}{notable}"
+
+
+_NOTABLE = 1.10  # a change of everything from which on it belongs into the first sentence
+
+
+def _notable(ratio: float) -> bool:
+    return ratio >= _NOTABLE or ratio <= 1 / _NOTABLE
+
+
+def _against(comparison: Comparison) -> str:
+    runs = len(comparison.baseline.run_ids) if comparison.baseline else 0
+    return f"against {count(runs, 'baseline run')}"
+
+
+def _undecided(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
+    """Why there is no verdict on everything; empty when there is one."""
+    if not verdicts:
+        return comparison.why_not or "no baseline yet (this run can become it)"
+    unknown = [one for one in verdicts if one.verdict in (Verdict.INCONCLUSIVE, Verdict.NO_BASELINE)]
+    if not unknown:
+        return ""
+    return f"{listing([f'{one.endpoint} is {one.verdict} ({one.sentence})' for one in unknown], limit=2)}"
+
+
+def _tally(verdicts: list[EndpointVerdict], without: Verdict | None = None) -> str:
+    """``1 endpoint improved, 5 unchanged, 1 inconclusive``, in that order."""
+    words: list[str] = []
+    for verdict in (Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE):
+        number = sum(one.verdict is verdict for one in verdicts)
+        if number and verdict is not without:
+            noun = str(number) if words else count(number, "endpoint")
+            words.append(f"{noun} {verdict.value.replace('_', ' ')}")
+    return ", ".join(words)
+
+
+def _figures(one: EndpointVerdict) -> str:
+    """``get_game_data p95 +48 % (interval +41..+56 %)``: the quantile whose change is the clearer one."""
+    effects = [(name, effect) for name, effect in (("p95", one.p95), ("p50", one.p50)) if effect is not None]
+    if not effects:
+        return one.endpoint
+    name, effect = max(effects, key=lambda pair: pair[1].low)
+    return f"{one.endpoint} {name} {_change(effect)}"
+
+
+def _change(effect: Effect) -> str:
+    return f"{change(effect.ratio)} (interval {interval(effect.low, effect.high)})"
