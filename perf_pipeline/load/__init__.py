@@ -1,0 +1,1 @@
+"""The load: k6 found, started, watched, ended, and its raw samples read."""

@@ -1,0 +1,53 @@
+"""Keep k6 to the target: every address but the target's own is blocked inside k6.
+
+k6 only knows a list of blocked networks, so the allow-list is written as its complement. Remote write and the
+progress API are not made by the script and are not affected.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from perf_pipeline.load.errors import LoadError
+
+_EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+def target_addresses(base_url: str) -> list[str]:
+    """Addresses that the URL's host has now. Raises LoadError when it has none."""
+    host = urlsplit(base_url).hostname
+    if not host:
+        raise LoadError(f"the target's URL {base_url!r} names no host: write it as http://host:port.")
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise LoadError(f"the target's host {host} has no address ({error}): check the name.") from error
+    return sorted({str(entry[4][0]).split("%")[0] for entry in found})
+
+
+def complement(addresses: Iterable[str]) -> list[str]:
+    """Networks that cover every IPv4 and IPv6 address except the given ones."""
+    allowed = [ip_address(address) for address in addresses]
+    blocked: list[str] = []
+    for everything in _EVERYTHING:
+        rest: list[IPv4Network | IPv6Network] = [everything]
+        for address in allowed:
+            if address.version == everything.version:
+                rest = _without(rest, ip_network(address))
+        blocked += map(str, collapse_addresses(rest))  # type: ignore[type-var]
+    return blocked
+
+
+def _without(
+    networks: list[IPv4Network | IPv6Network], hole: IPv4Network | IPv6Network
+) -> list[IPv4Network | IPv6Network]:
+    kept: list[IPv4Network | IPv6Network] = []
+    for network in networks:
+        if hole.subnet_of(network):  # type: ignore[arg-type]
+            kept.extend(network.address_exclude(hole))  # type: ignore[arg-type]
+        else:
+            kept.append(network)
+    return kept

@@ -1,0 +1,194 @@
+"""Caps and the allow-list, checked before anything is sent: first the plan, then what k6 understood of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from perf_pipeline.load.command import scenario_flags
+from perf_pipeline.load.errors import CapExceededError, LoadError
+from perf_pipeline.load.probe import K6
+from perf_pipeline.suite import Profile, Suite, Target
+
+INSPECT_TIMEOUT_S = 30.0
+K6_DEFAULT_TIMEOUT_S = 60.0  # k6's own setupTimeout and teardownTimeout
+ROUNDING = 1.001
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What k6 says the script will do. Rates are iterations per second."""
+
+    total_duration_s: float  # graceful stop included
+    load_duration_s: float  # until the last iteration may start
+    max_users: int  # of the scenario with most
+    peak_rate_per_s: float | None  # None: no scenario with a fixed rate
+    setup_timeout_s: float
+    teardown_timeout_s: float
+
+
+def check_caps(suite: Suite, target: Target, profile: Profile) -> None:
+    """The plan against the target's caps. Raises CapExceededError."""
+    where = f"profile {profile.name} on target {target.name}"
+    if profile.max_users > target.max_users:
+        raise CapExceededError(_over(where, f"{profile.max_users} users", f"{target.max_users}", "max_users"))
+    duration_s = profile.warmup_s + profile.duration_s
+    if duration_s > target.max_duration_s:
+        raise CapExceededError(
+            _over(where, f"{duration_s:g} s of load", f"{target.max_duration_s:g} s", "max_duration")
+        )
+    if profile.peak_rate_per_s is None:
+        return  # fixed users without pace: k6 is started with the cap as its limit
+    rate = profile.peak_rate_per_s * suite.requests_per_iteration
+    if rate > target.max_requests_per_s * ROUNDING:
+        raise CapExceededError(
+            _over(where, f"{rate:g} requests/s", f"{target.max_requests_per_s:g}", "max_requests_per_s")
+        )
+
+
+def check_origin(suite: Suite, target: Target, base_url: str) -> None:
+    """Only exact origins of the allow-list; the reference backend, started by us, is on loopback.
+
+    Raises CapExceededError.
+    """
+    origin = origin_of(base_url)
+    if target.base_url is None:
+        if urlsplit(base_url).hostname in _LOOPBACK:
+            return
+        raise CapExceededError(
+            f"the reference backend of target {target.name} is at {origin}, which is not this machine: "
+            "nothing was sent."
+        )
+    if origin not in {origin_of(allowed) for allowed in suite.allowed_origins}:
+        raise CapExceededError(
+            f"{origin} of target {target.name} is not in allowed_origins of suite {suite.name}: "
+            "add it there if load may go to it."
+        )
+
+
+def origin_of(url: str) -> str:
+    """``HTTP://Host/x`` -> ``http://host:80``: scheme, host and port, the parts that make an origin."""
+    parts = urlsplit(url)
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def inspect(
+    *, k6: K6, suite: Suite, profile: Profile, base_url: str, run_id: str, home: Path
+) -> Requirements:
+    """Ask k6 what the script will do, without sending anything. Raises LoadError."""
+    script = suite.folder / suite.script
+    try:
+        done = subprocess.run(
+            [
+                *(str(k6.path), "inspect", "--execution-requirements"),
+                *scenario_flags(base_url=base_url, profile=profile, run_id=run_id),
+                str(script),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=INSPECT_TIMEOUT_S,
+            check=False,
+            env={"PATH": os.defpath, "HOME": str(home), "K6_AUTO_EXTENSION_RESOLUTION": "false"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LoadError(f"k6 could not read {script} ({error}): try 'k6 inspect {script}'.") from error
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()[-1:] or ["no reason"]
+        raise LoadError(f"k6 cannot run {script}: {said[0][:300]}")
+    return parse_requirements(done.stdout)
+
+
+def parse_requirements(text: str) -> Requirements:
+    """The JSON of ``k6 inspect --execution-requirements``. Raises LoadError."""
+    try:
+        found = json.loads(text)
+        scenarios: list[dict[str, Any]] = list((found.get("scenarios") or {}).values())
+        rates = [rate for scenario in scenarios for rate in _rates(scenario)]
+        return Requirements(
+            total_duration_s=seconds(found["totalDuration"]),
+            load_duration_s=max((_end(scenario) for scenario in scenarios), default=0.0),
+            max_users=max((_users(scenario) for scenario in scenarios), default=int(found["maxVUs"])),
+            peak_rate_per_s=max(rates, default=None),
+            setup_timeout_s=seconds(found.get("setupTimeout"), K6_DEFAULT_TIMEOUT_S),
+            teardown_timeout_s=seconds(found.get("teardownTimeout"), K6_DEFAULT_TIMEOUT_S),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LoadError(
+            f"k6 inspect answered something unexpected ({error!r}): is it k6 1.x or 2.x?"
+        ) from error
+
+
+def check_requirements(found: Requirements, suite: Suite, target: Target, profile: Profile) -> None:
+    """What k6 understood against the caps: a script may ask for more than its plan says.
+
+    Raises CapExceededError.
+    """
+    where = f"the script of profile {profile.name} on target {target.name}"
+    if found.max_users > target.max_users:
+        raise CapExceededError(_over(where, f"{found.max_users} users", f"{target.max_users}", "max_users"))
+    if found.load_duration_s > target.max_duration_s * ROUNDING:
+        raise CapExceededError(
+            _over(
+                where, f"{found.load_duration_s:g} s of load", f"{target.max_duration_s:g} s", "max_duration"
+            )
+        )
+    rate = (found.peak_rate_per_s or 0.0) * suite.requests_per_iteration
+    if rate > target.max_requests_per_s * ROUNDING:
+        raise CapExceededError(
+            _over(where, f"{rate:g} requests/s", f"{target.max_requests_per_s:g}", "max_requests_per_s")
+        )
+
+
+def seconds(text: str | None, default: float = 0.0) -> float:
+    """A duration as Go writes it (``1m30s``, ``500ms``). Raises ValueError."""
+    if text is None:
+        return default
+    parts = _DURATION.findall(text)
+    if not parts:
+        raise ValueError(f"not a duration: {text!r}")
+    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def _over(where: str, wanted: str, allowed: str, cap: str) -> str:
+    return (
+        f"{where} would use {wanted}, but {cap} of the target allows {allowed}: "
+        "lower the profile or raise the cap."
+    )
+
+
+def _users(scenario: dict[str, Any]) -> int:
+    ramp = [
+        int(stage["target"])
+        for stage in scenario.get("stages") or []
+        if "arrival" not in scenario["executor"]
+    ]
+    fixed = [int(scenario.get(key) or 0) for key in ("maxVUs", "preAllocatedVUs", "vus", "startVUs")]
+    return max(fixed + ramp)
+
+
+def _rates(scenario: dict[str, Any]) -> list[float]:
+    if "arrival-rate" not in scenario["executor"]:
+        return []
+    unit_s = seconds(scenario.get("timeUnit"), 1.0)
+    stages = [float(stage["target"]) for stage in scenario.get("stages") or []]
+    return [
+        rate / unit_s for rate in [float(scenario.get("rate") or scenario.get("startRate") or 0), *stages]
+    ]
+
+
+def _end(scenario: dict[str, Any]) -> float:
+    stages = sum(seconds(stage.get("duration")) for stage in scenario.get("stages") or [])
+    own = seconds(scenario.get("duration") or scenario.get("maxDuration"))
+    return seconds(scenario.get("startTime")) + (stages or own)

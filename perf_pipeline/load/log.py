@@ -1,0 +1,82 @@
+"""k6's output, written to a file of bounded size and listened to on the way."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import IO
+
+LOG_CAP_BYTES = 5_000_000
+LONGEST_LINE = 64 * 1024
+TAIL_LINES = 50
+
+_REMOTE_WRITE_ERROR = (b"level=error", b'output="Prometheus remote write"')
+_RUNNING = re.compile(rb"running \((?P<time>[0-9hms.]+)\), .*? (?P<interrupted>\d+) interrupted iterations")
+_CLOCK = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?([\d.]+)s")
+
+
+class LogReader:
+    """Drains k6's output in a thread. k6 blocks when its pipe is full, so reading goes on past the cap."""
+
+    def __init__(self, stream: IO[bytes], path: Path, cap_bytes: int = LOG_CAP_BYTES) -> None:
+        self._stream = stream
+        self._path = path
+        self._cap = cap_bytes
+        self._thread = threading.Thread(target=self._drain, name="k6-log", daemon=True)
+        self._errors: list[str] = []
+        self.truncated = False
+        self.remote_write_errors = 0
+        self.interrupted_iterations = 0
+        self.load_elapsed_s: float | None = None  # k6's own clock of the load; None: setup() is not over
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until k6's output has ended."""
+        self._thread.join(timeout_s)
+
+    def last_errors(self) -> str:
+        """The last lines on level error, other than those of remote write."""
+        return "\n".join(self._errors)
+
+    def _drain(self) -> None:
+        written = 0
+        with self._path.open("wb") as log:
+            while line := self._read():
+                self._listen(line)
+                if self.truncated:
+                    continue
+                if written + len(line) > self._cap:
+                    self.truncated = True
+                    log.write(
+                        f"[{self._cap} bytes were written; the rest of k6's output was dropped]\n".encode()
+                    )
+                else:
+                    written += len(line)
+                    log.write(line)
+                log.flush()
+
+    def _read(self) -> bytes:
+        try:
+            return self._stream.readline(LONGEST_LINE)
+        except ValueError:  # closed by whoever ended k6
+            return b""
+
+    def _listen(self, line: bytes) -> None:
+        if all(part in line for part in _REMOTE_WRITE_ERROR):
+            self.remote_write_errors += 1
+        elif b"level=error" in line:
+            self._errors = [*self._errors[-TAIL_LINES:], line.decode(errors="replace")]
+        elif found := _RUNNING.search(line):
+            self.interrupted_iterations = int(found["interrupted"])
+            self.load_elapsed_s = clock_seconds(found["time"].decode())
+
+
+def clock_seconds(text: str) -> float | None:
+    """k6's clock, ``01.0s`` or ``1m02.5s`` or ``1h00m03.0s``, in seconds."""
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        return None
+    return int(found[1] or 0) * 3600 + int(found[2] or 0) * 60 + float(found[3])

@@ -1,0 +1,236 @@
+"""One load test from plan to result: checks, k6, and the reading of what it left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from perf_pipeline import conventions as names
+from perf_pipeline.core.fingerprint import plan_hash
+from perf_pipeline.core.model import EndpointCount, Fingerprint, LoadResult, StackState
+from perf_pipeline.load import exit_codes
+from perf_pipeline.load.addresses import complement, target_addresses
+from perf_pipeline.load.command import K6Command, build_command
+from perf_pipeline.load.cpu import cpu_use
+from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.limits import Requirements, check_caps, check_origin, check_requirements, inspect
+from perf_pipeline.load.probe import K6
+from perf_pipeline.load.progress import Progress, ProgressApi, free_port
+from perf_pipeline.load.samples import ReadSamples, read_csv, write_parquet
+from perf_pipeline.load.script import script_hash
+from perf_pipeline.load.session import Plan, Session, run_k6
+from perf_pipeline.load.stall import dropped_while_held, target_lost_at
+from perf_pipeline.suite import Profile, Suite, Target
+
+HANG_MARGIN_S = 30.0
+API_ATTEMPTS = 3
+
+ReadTarget = Callable[[], tuple[str | None, bool]]
+"""Asks the target after the load: its revision (None: it does not tell), and whether it answers."""
+
+
+def run_load(
+    *,
+    suite: Suite,
+    stack: StackState,
+    k6: K6,
+    home: Path,
+    on_progress: Callable[[Progress], None],
+    read_target: ReadTarget,
+) -> LoadResult:
+    """Run one load test; blocking. Writes raw samples, their Parquet copy and k6's log into the run's folder.
+
+    Raises LoadError when nothing was measured (caps, allow-list, missing secret, an unhealthy target that the
+    scenario's set-up refused). On any other exception, Ctrl-C included, k6 has ended before it goes on.
+    """
+    target, profile = suite.targets[stack.request.target], suite.profiles[stack.request.profile]
+    folder = Path(stack.run_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    required = _check(suite=suite, target=target, profile=profile, stack=stack, k6=k6, folder=folder)
+    blocked = complement(target_addresses(stack.base_url))
+    plan = Plan(
+        warmup_s=profile.warmup_s,
+        planned_s=profile.warmup_s + profile.duration_s,
+        deadline_s=required.setup_timeout_s
+        + required.total_duration_s
+        + required.teardown_timeout_s
+        + HANG_MARGIN_S,
+    )
+    for attempt in range(1, API_ATTEMPTS + 1):
+        api = ProgressApi(free_port()) if attempt < API_ATTEMPTS else None
+        command = build_command(
+            k6=k6,
+            suite=suite,
+            target=target,
+            profile=profile,
+            run_id=stack.run_id,
+            run_folder=folder,
+            base_url=stack.base_url,
+            prometheus_url=stack.prometheus_url,
+            blocked_ips=blocked,
+            environment=os.environ,
+            api_address=api.address if api else None,
+        )
+        session = _start(
+            command, home=home, folder=folder, plan=plan, api=api, stack=stack, report=on_progress
+        )
+        if session.exit_code != exit_codes.API_ADDRESS_TAKEN:
+            break  # else somebody took the free port between our look and k6's start: nothing was sent yet
+    return _result(
+        suite=suite,
+        profile=profile,
+        stack=stack,
+        k6=k6,
+        command=command,
+        session=session,
+        folder=folder,
+        read_target=read_target,
+    )
+
+
+def _check(
+    *, suite: Suite, target: Target, profile: Profile, stack: StackState, k6: K6, folder: Path
+) -> Requirements:
+    check_origin(suite, target, stack.base_url)
+    check_caps(suite, target, profile)
+    required = inspect(
+        k6=k6, suite=suite, profile=profile, base_url=stack.base_url, run_id=stack.run_id, home=folder
+    )
+    check_requirements(required, suite, target, profile)
+    return required
+
+
+def _start(
+    command: K6Command,
+    *,
+    home: Path,
+    folder: Path,
+    plan: Plan,
+    api: ProgressApi | None,
+    stack: StackState,
+    report: Callable[[Progress], None],
+) -> Session:
+    try:
+        return run_k6(
+            command,
+            home=home,
+            log_path=folder / names.K6_LOG,
+            plan=plan,
+            api=api,
+            target_pid=stack.target_pid,
+            on_progress=report,
+        )
+    except FileNotFoundError as error:
+        raise LoadError(f"k6 cannot be started ({error}): run 'perf-pipeline doctor'.") from error
+
+
+def _result(
+    *,
+    suite: Suite,
+    profile: Profile,
+    stack: StackState,
+    k6: K6,
+    command: K6Command,
+    session: Session,
+    folder: Path,
+    read_target: ReadTarget,
+) -> LoadResult:
+    raw, log, code = folder / names.RAW_SAMPLES, session.log, session.exit_code
+    meaning = "k6 hung past its deadline and was ended" if session.hung else exit_codes.exit_meaning(code)
+    if code in exit_codes.NEVER_STARTED or not raw.exists():
+        raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
+    clock = time.monotonic()
+    read = read_csv(raw, suite)
+    if not sum(read.sent.values()) and code not in (exit_codes.OK, exit_codes.THRESHOLDS_FAILED):
+        raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
+    write_parquet(read, folder)
+    reading_s = time.monotonic() - clock
+
+    start_ms, end_ms = read.measured_span or (session.started_unix_ms, session.ended_unix_ms)
+    load_end_ms = min(start_ms + profile.duration_s * 1000, read.last_sample_unix_ms or end_ms)
+    revision_after, reachable = read_target()
+    return LoadResult(
+        run_id=stack.run_id,
+        fingerprint=_fingerprint(suite, profile, stack, k6),
+        revision_before=stack.revision,
+        revision_after=revision_after,
+        target_reachable_after=reachable,
+        k6_version=str(k6),
+        command=command.argv,
+        exit_code=code,
+        exit_meaning=meaning,
+        started_at=datetime.fromtimestamp(session.started_unix_ms / 1000, UTC),
+        ended_at=datetime.fromtimestamp(session.ended_unix_ms / 1000, UTC),
+        measure_started_unix_ms=start_ms,
+        measure_ended_unix_ms=end_ms,
+        planned_duration_s=profile.duration_s,
+        planned_iterations=profile.planned_iterations,
+        completed_iterations=read.completed_iterations,
+        dropped_iterations=read.dropped_iterations,
+        dropped_while_target_held_users=_held(read, profile, session, start_ms, load_end_ms),
+        max_users=profile.max_users,
+        counts=_counts(suite, profile, read),
+        cpu=cpu_use(session.cpu, start_ms, end_ms),
+        breaker_tripped=code == exit_codes.THRESHOLDS_FAILED,
+        remote_write_errors=log.remote_write_errors,
+        log_truncated=log.truncated,
+        errors_by_kind=read.errors_by_kind,
+        target_lost_at_unix_ms=target_lost_at(
+            answered_end=read.answered_end,
+            unanswered=read.unanswered,
+            interrupted=log.interrupted_iterations,
+            load_start_unix_ms=start_ms,
+            load_end_unix_ms=load_end_ms,
+        ),
+        reading_s=reading_s,
+    )
+
+
+def _nothing_measured(meaning: str, errors: str, folder: Path) -> str:
+    said = exit_codes.thrown_sentence(errors)
+    return f"{said or meaning}: nothing was measured, see {folder / names.K6_LOG}."
+
+
+def _fingerprint(suite: Suite, profile: Profile, stack: StackState, k6: K6) -> Fingerprint:
+    return Fingerprint(
+        suite=suite.name,
+        target=stack.request.target,
+        profile=profile.name,
+        plan_hash=plan_hash(suite, profile),
+        script_hash=script_hash(suite),
+        k6_major=k6.major,
+        stack=stack.stack,
+        host_class=stack.host_class,
+        data_volume=stack.data_volume,
+        control="none",
+    )
+
+
+def _held(read: ReadSamples, profile: Profile, session: Session, start_ms: float, end_ms: float) -> int:
+    last_answer = float(read.answered_end.max()) if read.answered_end.size else start_ms
+    return dropped_while_held(
+        drop_times=read.drop_times,
+        drop_counts=read.drop_counts,
+        late_requests=read.late_requests,
+        late_iterations=read.late_iterations,
+        interrupted=session.log.interrupted_iterations,
+        last_answer_unix_ms=last_answer,
+        load_end_unix_ms=end_ms,
+        max_users=profile.max_users,
+    )
+
+
+def _counts(suite: Suite, profile: Profile, read: ReadSamples) -> dict[str, EndpointCount]:
+    planned = suite.planned_requests(profile)
+    return {
+        name: EndpointCount(
+            planned=planned[name] if planned else None,
+            sent=read.sent[name],
+            succeeded=int(one.ok.sum()),
+            failed=int((~one.ok).sum()),
+        )
+        for name, one in read.samples.items()
+    }

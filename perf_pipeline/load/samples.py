@@ -1,0 +1,238 @@
+"""From k6's raw samples to requests per endpoint, and the compact copy that everything later reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from perf_pipeline import conventions as names
+from perf_pipeline.core.model import Samples
+from perf_pipeline.load.raw import read_rows
+from perf_pipeline.load.stall import Floats, Spans
+from perf_pipeline.suite import Suite
+
+HTTP_DURATION = "http_req_duration"
+ITERATION_DURATION = "iteration_duration"
+BLOCKED = "blocked address"
+_REASONS = [  # k6's error codes for requests without an answer, first match
+    (1050, 1050, "timeout"),
+    (1110, 1111, BLOCKED),
+    (1100, 1109, "dns"),
+    (1211, 1211, "timeout"),
+    (1212, 1212, "refused"),
+    (1201, 1220, "reset"),
+    (1300, 1399, "tls"),
+    (1000, 1000, "reset"),  # closed by the target in the middle of an answer
+]
+
+
+@dataclass(frozen=True)
+class ReadSamples:
+    """What the raw samples of one run hold. Times are Unix milliseconds."""
+
+    requests: pl.DataFrame  # measured: endpoint, start_unix_ms, duration_ms, ok, status, kind; by start
+    sent: dict[str, int]  # http_reqs of the measured phase
+    errors_by_kind: dict[str, dict[str, int]]
+    completed_iterations: int
+    drop_times: Floats  # of the measured phase
+    drop_counts: Floats
+    late_requests: Spans  # answered later than the endpoint's p95 objective, or not at all; warm-up too
+    late_iterations: Spans
+    answered_end: Floats  # measured requests with any answer
+    unanswered: Spans
+    most_users: int  # most users in flight that k6 reported
+    last_sample_unix_ms: float | None
+
+    @property
+    def samples(self) -> dict[str, Samples]:
+        return to_samples(self.requests)
+
+    @property
+    def dropped_iterations(self) -> int:
+        return int(self.drop_counts.sum())
+
+    @property
+    def measured_span(self) -> tuple[float, float] | None:
+        """Start of the first and end of the last measured request; None when there was none."""
+        if self.requests.is_empty():
+            return None
+        ends = self.requests["start_unix_ms"] + self.requests["duration_ms"]
+        return float(self.requests["start_unix_ms"][0]), float(ends.max())  # type: ignore[arg-type]
+
+
+def read_csv(path: Path, suite: Suite) -> ReadSamples:
+    """Read k6's ``csv.gz``. k6 stamps a request when it ends; its start is the stamp less its duration.
+
+    Raises LoadError.
+    """
+    endpoint_of = {endpoint.metric: name for name, endpoint in suite.endpoints.items()}
+    rows = read_rows(
+        path,
+        {
+            *endpoint_of,
+            *(names.METRIC_ERROR_DURATION, names.METRIC_HTTP_REQS, names.METRIC_ITERATIONS),
+            *(names.METRIC_DROPPED, names.METRIC_VUS, HTTP_DURATION, ITERATION_DURATION),
+        },
+    )
+    answers = _requests(rows, endpoint_of, list(suite.endpoints))
+    measured = answers.filter(pl.col("phase") == names.PHASE_MEASURE).drop("phase").sort("start_unix_ms")
+    sent = _metric(rows, names.METRIC_HTTP_REQS).filter(pl.col("phase") == names.PHASE_MEASURE)
+    dropped = _dropped(rows)
+    users = _metric(rows, names.METRIC_VUS)["metric_value"]
+    is_unanswered = ~pl.col("ok") & (pl.col("status") == 0)
+    unanswered = measured.filter(is_unanswered & (pl.col("kind") != BLOCKED))
+    answered = measured.filter(pl.col("ok") | (pl.col("status") > 0))
+    return ReadSamples(
+        requests=measured,
+        sent={name: _counts(sent, "endpoint").get(name, 0) for name in suite.endpoints},
+        errors_by_kind=_kinds(measured),
+        completed_iterations=_metric(rows, names.METRIC_ITERATIONS)
+        .filter(pl.col("phase") == names.PHASE_MEASURE)
+        .height,
+        drop_times=dropped["timestamp"].to_numpy(),
+        drop_counts=dropped["metric_value"].to_numpy(),
+        late_requests=_late_requests(answers, suite),
+        late_iterations=_late_iterations(rows, suite),
+        answered_end=(answered["start_unix_ms"] + answered["duration_ms"]).to_numpy(),
+        unanswered=_spans(unanswered),
+        most_users=int(users.max() or 0),  # type: ignore[arg-type]
+        last_sample_unix_ms=None if rows.is_empty() else float(rows["timestamp"].max()),  # type: ignore[arg-type]
+    )
+
+
+def write_parquet(read: ReadSamples, run_folder: Path) -> Path:
+    """Write the measured requests beside the raw samples; the column's type carries all endpoint names."""
+    path = run_folder / names.SAMPLES
+    read.requests.write_parquet(path, compression="zstd")
+    return path
+
+
+def load_samples(run_folder: Path) -> dict[str, Samples]:
+    """Endpoint -> samples of a run, endpoints without any included. Raises FileNotFoundError."""
+    return to_samples(pl.read_parquet(run_folder / names.SAMPLES))
+
+
+def to_samples(requests: pl.DataFrame) -> dict[str, Samples]:
+    """Endpoint -> samples; ``t_ms`` counts from the first request of all endpoints."""
+    endpoint_type = requests.schema["endpoint"]
+    assert isinstance(endpoint_type, pl.Enum)  # noqa: S101 - written by us
+    first = 0.0 if requests.is_empty() else float(requests["start_unix_ms"].min())  # type: ignore[arg-type]
+    return {
+        name: Samples(
+            t_ms=one["start_unix_ms"].to_numpy() - first,
+            duration_ms=one["duration_ms"].to_numpy(),
+            ok=one["ok"].to_numpy(),
+        )
+        for name in endpoint_type.categories
+        for one in [requests.filter(pl.col("endpoint") == name)]
+    }
+
+
+def _metric(rows: pl.DataFrame, metric: str) -> pl.DataFrame:
+    return _metric_in(rows, [metric])
+
+
+def _metric_in(rows: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
+    return rows.filter(pl.col("metric_name").is_in(metrics))
+
+
+def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
+    return dict(rows.drop_nulls(column).group_by(column).len().iter_rows())
+
+
+def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[str]) -> pl.DataFrame:
+    """All requests to the suite's endpoints, warm-up included; the trend that holds one tells ok from not.
+
+    The trend of failures carries no status. Its value is the very number of the request's own
+    ``http_req_duration``, which does: the n-th of one value belongs to the n-th of the other.
+    """
+    good = _metric_in(rows, [*endpoint_of]).with_columns(
+        pl.lit(True).alias("ok"),
+        pl.col("metric_name").replace_strict(endpoint_of, return_dtype=pl.String).alias("endpoint"),
+        pl.lit(None, pl.Int32).alias("status"),
+        pl.lit(None, pl.String).alias("kind"),
+    )
+    key = ["endpoint", "phase", "metric_value"]
+    nth = pl.int_range(pl.len()).over(key).alias("nth")
+    answers = _metric(rows, HTTP_DURATION).select(*key, "status", "error_code", nth)
+    bad = (
+        _metric(rows, names.METRIC_ERROR_DURATION)
+        .drop("status", "error_code")
+        .with_columns(nth)
+        .join(answers, on=[*key, "nth"], how="left", nulls_equal=True)
+        .with_columns(pl.lit(False).alias("ok"), _kind().alias("kind"))
+    )
+    columns = ["endpoint", "phase", "timestamp", "metric_value", "ok", "status", "kind"]
+    return (
+        pl.concat([good.select(columns), bad.select(columns)])
+        .filter(pl.col("endpoint").is_in(endpoints))
+        .select(
+            pl.col("endpoint").cast(pl.Enum(endpoints)),
+            "phase",
+            (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
+            pl.col("metric_value").alias("duration_ms"),
+            "ok",
+            "status",
+            "kind",
+        )
+    )
+
+
+def _kind() -> pl.Expr:
+    """Why a request failed, in a word or two."""
+    status, code = pl.col("status"), pl.col("error_code")
+    unanswered = pl.lit("no answer")
+    for low, high, word in reversed(_REASONS):
+        unanswered = pl.when(code.is_between(low, high)).then(pl.lit(word)).otherwise(unanswered)
+    return (
+        pl.when(status.is_null())
+        .then(pl.lit("unknown"))
+        .when(status == 0)
+        .then(unanswered)
+        .when(status.is_between(200, 299))
+        .then(pl.lit("unexpected answer"))
+        .otherwise(pl.format("status {}", status))
+    )
+
+
+def _kinds(measured: pl.DataFrame) -> dict[str, dict[str, int]]:
+    kinds: dict[str, dict[str, int]] = {}
+    failed = measured.filter(~pl.col("ok")).group_by("endpoint", "kind").len().sort("endpoint", "kind")
+    for endpoint, kind, count in failed.iter_rows():
+        kinds.setdefault(endpoint, {})[kind] = count
+    return kinds
+
+
+def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
+    """Dropped iterations of the measured phase. k6 gives them no tags of the scenario, only its name."""
+    phase_of = rows.filter(pl.col("phase") == names.PHASE_MEASURE)["scenario"].drop_nulls().unique()
+    return _metric(rows, names.METRIC_DROPPED).filter(
+        (pl.col("phase") == names.PHASE_MEASURE)
+        | pl.col("scenario").is_in(phase_of.implode())
+        | pl.col("scenario").str.starts_with(names.PHASE_MEASURE)
+    )
+
+
+def _late_requests(requests: pl.DataFrame, suite: Suite) -> Spans:
+    objectives = {name: endpoint.slo.p95_ms for name, endpoint in suite.endpoints.items()}
+    objective = pl.col("endpoint").cast(pl.String).replace_strict(objectives, return_dtype=pl.Float64)
+    return _spans(requests.filter(pl.col("duration_ms") > objective))
+
+
+def _late_iterations(rows: pl.DataFrame, suite: Suite) -> Spans:
+    allowed_ms = sum(endpoint.slo.p95_ms * max(1.0, endpoint.weight) for endpoint in suite.endpoints.values())
+    late = _metric(rows, ITERATION_DURATION).filter(pl.col("metric_value") > allowed_ms)
+    return _spans(
+        late.select(
+            (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
+            pl.col("metric_value").alias("duration_ms"),
+        )
+    )
+
+
+def _spans(requests: pl.DataFrame) -> Spans:
+    start = requests["start_unix_ms"].to_numpy()
+    return Spans(start, np.asarray(start + requests["duration_ms"].to_numpy()))
