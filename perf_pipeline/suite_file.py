@@ -1,0 +1,231 @@
+"""Reads ``k6/<suite>/suite.yaml`` and says, with file and line, everything that is wrong with it.
+
+``k6/multiplayer/suite.yaml`` is the complete, commented example of the format.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
+
+from perf_pipeline import suite_units as units
+from perf_pipeline.conventions import SUITE_FILE, default_metric
+from perf_pipeline.suite import (
+    REFERENCE_BACKEND,
+    BaselinePolicy,
+    Endpoint,
+    JsonPlace,
+    Objectives,
+    Suite,
+    Target,
+    VerdictSettings,
+)
+from perf_pipeline.suite_nodes import Problems, Section
+from perf_pipeline.suite_profiles import read_profiles
+from perf_pipeline.suite_script import check_script
+
+_SUITE_KEYS = (
+    "description", "script", "endpoints", "profiles", "targets", "allowed_origins", "baseline", "verdict",
+)  # fmt: skip
+_ENDPOINT_KEYS = ("method", "path", "weight", "slo", "metric")
+_TARGET_KEYS = ("start", "base_url", "health", "revision", "data_volume", "headers_from_env", "limits")
+_PLACE_KEYS = ("path", "pointer")
+_LIMIT_KEYS = ("requests", "users", "duration")
+_ENDPOINTS_EXAMPLE = (
+    "endpoints: {get_state: {method: GET, path: /state, weight: 1, slo: {p95: 200ms, errors: 1%}}}"
+)
+_DEFAULT_SCRIPT = "scenario.js"
+_ACCEPT = units.Kind(units.one_of("automatic", "manual"), "automatic")
+_START = units.Kind(units.one_of(REFERENCE_BACKEND), REFERENCE_BACKEND)
+
+
+class SuiteError(Exception):
+    """The suite cannot be used. ``problems``: one sentence each, starting with ``file:line:``."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def discover_suites(root: Path) -> dict[str, Path]:
+    """Suite name -> its suite file, for every ``k6/<suite>/suite.yaml`` under the project root."""
+    return {file.parent.name: file for file in sorted((root / "k6").glob(f"*/{SUITE_FILE}"))}
+
+
+def load_suite(path: Path) -> Suite:
+    """The suite in ``path``, a suite file or its folder. Raises SuiteError with all problems found."""
+    file = (path / SUITE_FILE if path.is_dir() else path).absolute()
+    problems = Problems(_shown(file))
+    tree = _compose(file, problems.file)
+    top = Section(tree, "", problems, keys=_SUITE_KEYS)
+    endpoints_section = top.section("endpoints", keys=units.NAME, example=_ENDPOINTS_EXAMPLE)
+    endpoints = _read_endpoints(endpoints_section)
+    origins = tuple(top.scalars("allowed_origins", units.ORIGIN))
+    suite = Suite(
+        name=_suite_name(file, top),
+        description=top.value("description", units.WORDS, ""),
+        folder=file.parent,
+        script=top.value("script", units.WORDS, _DEFAULT_SCRIPT),
+        endpoints=endpoints,
+        profiles=read_profiles(top, endpoints),
+        targets=_read_targets(top, origins),
+        allowed_origins=origins,
+        baseline=_read_baseline(top),
+        verdict=_read_verdict(top),
+    )
+    script_problems = check_script(suite, top, endpoints_section, _shown)
+    found = problems.sentences() + script_problems
+    if found:
+        raise SuiteError(found)
+    return suite
+
+
+def _shown(file: Path) -> str:
+    """As a person in the project's folder would type it."""
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+
+
+def _compose(file: Path, shown: str) -> MappingNode:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError(
+            [f"{shown}:1: there is no such file; a suite is a folder k6/<name> with {SUITE_FILE}"]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError([f"{shown}:1: cannot be read: {error}"]) from error
+    try:
+        node: Node | None = YAML(typ="rt", pure=True).compose(text)
+    except YAMLError as error:
+        mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
+        problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or "cannot be parsed"
+        raise SuiteError([f"{shown}:{mark.line + 1 if mark else 1}: is not YAML: {problem}"]) from error
+    if node is None:
+        raise SuiteError([f"{shown}:1: is empty; start from k6/multiplayer/{SUITE_FILE}"])
+    if not isinstance(node, MappingNode):
+        raise SuiteError([f"{shown}:1: must be a mapping with {', '.join(_SUITE_KEYS)}"])
+    return node
+
+
+def _suite_name(file: Path, top: Section) -> str:
+    try:
+        return units.name(file.parent.name)
+    except ValueError as error:
+        top.problem(f"the suite is named by its folder, but {error}")
+        return units.NAME.placeholder
+
+
+def _read_endpoints(section: Section) -> dict[str, Endpoint]:
+    endpoints: dict[str, Endpoint] = {}
+    owner_of_metric: dict[str, str] = {}
+    for name, entry in section.sections(keys=_ENDPOINT_KEYS):
+        metric = entry.value("metric", units.NAME, default_metric(name))
+        if metric in owner_of_metric:
+            entry.problem(f"the metric '{metric}' is already that of {owner_of_metric[metric]}", "metric")
+        owner_of_metric.setdefault(metric, name)
+        weight = entry.value("weight", units.WEIGHT)
+        if weight == 0:
+            entry.problem(
+                "0 means that the scenario never calls it: raise it, or remove the endpoint and its SLO",
+                "weight",
+            )
+        endpoints[name] = Endpoint(
+            name=name,
+            method=entry.value("method", units.METHOD),
+            path=entry.value("path", units.PATH),
+            weight=weight,
+            metric=metric,
+            slo=_read_slo(entry),
+        )
+    if not endpoints and section.sound and not section.absent:
+        section.problem("has no endpoint; name at least one")
+    return endpoints
+
+
+def _read_slo(entry: Section) -> Objectives:
+    slo = entry.section("slo", keys=("p95", "p50", "errors"), example="slo: {p95: 300ms, errors: 1%}")
+    objectives = Objectives(
+        p95_ms=slo.value("p95", units.LATENCY),
+        p50_ms=slo.value("p50", units.LATENCY, None),
+        error_ratio=slo.value("errors", units.SHARE),
+    )
+    if slo.sound and objectives.p50_ms is not None and objectives.p50_ms > objectives.p95_ms:
+        slo.problem(
+            f"{objectives.p50_ms:g}ms is above the p95 of {objectives.p95_ms:g}ms, which cannot be;"
+            " swap them or lower p50",
+            "p50",
+        )
+    return objectives
+
+
+def _read_targets(top: Section, origins: tuple[str, ...]) -> dict[str, Target]:
+    section = top.section(
+        "targets", keys=units.NAME, example=f"targets: {{local: {{start: {REFERENCE_BACKEND}}}}}"
+    )
+    targets = {
+        name: _read_target(name, entry, origins) for name, entry in section.sections(keys=_TARGET_KEYS)
+    }
+    if not targets and section.sound and not section.absent:
+        section.problem("has no target; name at least one")
+    return targets
+
+
+def _read_target(name: str, entry: Section, origins: tuple[str, ...]) -> Target:
+    entry.value("start", _START, None)
+    base_url = entry.value("base_url", units.ORIGIN, None)
+    if ("start" in entry) == ("base_url" in entry) and entry.sound:
+        entry.problem(f"needs either 'start: {REFERENCE_BACKEND}' or a base_url, and not both")
+    if base_url is not None and entry.sound and base_url not in origins:
+        entry.problem(f"{base_url} is not in allowed_origins; add it there if load may go to it", "base_url")
+    limits = entry.section(
+        "limits", keys=_LIMIT_KEYS, example="limits: {requests: 50/s, users: 50, duration: 10m}"
+    )
+    headers = entry.section("headers_from_env", keys=units.HEADER)
+    return Target(
+        name=name,
+        base_url=base_url,
+        health_path=entry.value("health", units.PATH),
+        revision=_read_place(entry, "revision"),
+        data_volume=_read_place(entry, "data_volume"),
+        headers_from_env={
+            header: headers.value(header, units.ENVIRONMENT_VARIABLE) for header in headers.names()
+        },
+        max_requests_per_s=limits.value("requests", units.RATE),
+        max_users=limits.value("users", units.COUNT),
+        max_duration_s=limits.value("duration", units.DURATION),
+    )
+
+
+def _read_place(entry: Section, key: str) -> JsonPlace | None:
+    if key not in entry:
+        return None
+    place = entry.section(key, keys=_PLACE_KEYS)
+    return JsonPlace(path=place.value("path", units.PATH), pointer=place.value("pointer", units.POINTER))
+
+
+def _read_baseline(top: Section) -> BaselinePolicy:
+    section = top.section("baseline", keys=("accept", "keep", "minimum"))
+    default = BaselinePolicy()
+    policy = BaselinePolicy(
+        accept=section.value("accept", _ACCEPT, default.accept),
+        keep=section.value("keep", units.COUNT, default.keep),
+        minimum=section.value("minimum", units.COUNT, default.minimum),
+    )
+    if section.sound and policy.minimum > policy.keep:
+        section.problem(f"{policy.minimum} is more than the {policy.keep} runs that are kept", "minimum")
+    return policy
+
+
+def _read_verdict(top: Section) -> VerdictSettings:
+    section = top.section("verdict", keys=("floor", "floor_latency", "tolerance"))
+    tolerance = section.section("tolerance", keys=("p50", "p95"))
+    default = VerdictSettings()
+    return VerdictSettings(
+        floor_ratio=section.value("floor", units.SHARE, default.floor_ratio),
+        floor_ms=section.value("floor_latency", units.LATENCY, default.floor_ms),
+        tolerance_p50_ratio=tolerance.value("p50", units.SHARE, default.tolerance_p50_ratio),
+        tolerance_p95_ratio=tolerance.value("p95", units.SHARE, default.tolerance_p95_ratio),
+    )
