@@ -1,0 +1,172 @@
+"""The steps that baselines move by, each inside a transaction that holds the write lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from perf_pipeline.core.baseline import BaselineDecision
+from perf_pipeline.core.model import Verdict
+from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
+from perf_pipeline.suite import BaselinePolicy
+
+AUTOMATIC = "automatic"
+PINNED = "pinned"
+POLICY = "policy"  # who decides when no person does
+
+
+def require(who: str, reason: str) -> None:
+    """Raises StoreError unless a decision says who and why."""
+    for name, text in (("who", who), ("reason", reason)):
+        if not text.strip():
+            raise StoreError(f"the {name} of the decision is empty: say it, for whoever looks in later.")
+
+
+def key_of(run: RunRow) -> str:
+    if run.fingerprint_key is None:
+        raise StoreError(f"run {run.run_id} was never measured, it has no fingerprint.")
+    return run.fingerprint_key
+
+
+def in_force(session: Session, fingerprint_key: str, mode: str) -> BaselineRow | None:
+    return session.scalars(
+        select(BaselineRow).where(
+            BaselineRow.fingerprint_key == fingerprint_key,
+            BaselineRow.mode == mode,
+            BaselineRow.ended_at.is_(None),
+        )
+    ).one_or_none()
+
+
+def members(session: Session, baseline: BaselineRow | None) -> list[str]:
+    """Run ids that count in it."""
+    if baseline is None:
+        return []
+    query = select(MemberRow.run_id).where(
+        MemberRow.baseline_id == baseline.id, MemberRow.removed_at.is_(None)
+    )
+    return list(session.scalars(query))
+
+
+def new_baseline(
+    session: Session, like: RunRow | BaselineRow, mode: str, *, who: str, reason: str, at: datetime
+) -> BaselineRow:
+    """Begin one under the fingerprint of ``like``; none of this mode may be in force."""
+    baseline = BaselineRow(
+        fingerprint_key=like.fingerprint_key,
+        fingerprint=like.fingerprint,
+        suite=like.suite,
+        target=like.target,
+        profile=like.profile,
+        mode=mode,
+        created_at=at,
+        created_by=who,
+        reason=reason,
+    )
+    session.add(baseline)
+    session.flush()
+    return baseline
+
+
+def add(
+    session: Session, baseline: BaselineRow, run_ids: Sequence[str], *, who: str, reason: str, at: datetime
+) -> list[str]:
+    """Add the runs that are not in it yet; returns those."""
+    there = set(members(session, baseline))
+    added = [run_id for run_id in run_ids if run_id not in there]
+    session.add_all(
+        MemberRow(baseline_id=baseline.id, run_id=run_id, accepted_at=at, accepted_by=who, reason=reason)
+        for run_id in added
+    )
+    session.flush()
+    return added
+
+
+def end(
+    session: Session, fingerprint_key: str, mode: str, *, who: str, reason: str, at: datetime
+) -> list[str]:
+    """End the baseline in force, if there is one; returns the runs that left it."""
+    baseline = in_force(session, fingerprint_key, mode)
+    if baseline is None:
+        return []
+    left = members(session, baseline)
+    session.execute(
+        update(MemberRow)
+        .where(MemberRow.baseline_id == baseline.id, MemberRow.removed_at.is_(None))
+        .values(removed_at=at, removed_by=who, removed_reason=reason)
+    )
+    baseline.ended_at = at
+    if mode == AUTOMATIC:
+        # They had improved against a baseline that is gone: nothing that follows can confirm them.
+        session.execute(
+            update(RunRow).where(RunRow.fingerprint_key == fingerprint_key).values(awaits_confirmation=False)
+        )
+    session.flush()
+    return left
+
+
+def log(
+    session: Session,
+    like: RunRow | BaselineRow,
+    action: str,
+    run_ids: Sequence[str],
+    *,
+    who: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    session.add(
+        PromotionRow(
+            at=at,
+            who=who,
+            action=action,
+            fingerprint_key=like.fingerprint_key,
+            suite=like.suite,
+            target=like.target,
+            profile=like.profile,
+            run_ids=list(run_ids),
+            reason=reason,
+        )
+    )
+
+
+def enter(
+    session: Session, run: RunRow, decision: BaselineDecision, policy: BaselinePolicy, at: datetime
+) -> str:
+    """Let the runs of a decision into the automatic baseline; returns the sentence for people."""
+    baseline = in_force(session, key_of(run), AUTOMATIC)
+    if baseline is not None and baseline.counts_from is not None and run.started_at < baseline.counts_from:
+        return (
+            f"did not enter the baseline: {baseline.created_by} began it anew after this run had started "
+            f"({baseline.reason})"
+        )
+    if baseline is None:
+        baseline = new_baseline(session, run, AUTOMATIC, who=POLICY, reason=decision.sentence, at=at)
+    added = add(session, baseline, decision.run_ids, who=POLICY, reason=decision.sentence, at=at)
+    session.execute(
+        update(RunRow).where(RunRow.run_id.in_(decision.run_ids)).values(awaits_confirmation=False)
+    )
+    if not added:
+        return f"is in the baseline already ({size(session, baseline, policy)})"
+    log(session, run, "automatic", added, who=POLICY, reason=decision.sentence, at=at)
+    pinned = in_force(session, key_of(run), PINNED)
+    overridden = "; a pinned baseline is in force and overrides it" if pinned is not None else ""
+    return f"{decision.sentence} ({size(session, baseline, policy)}){overridden}"
+
+
+def size(session: Session, baseline: BaselineRow | None, policy: BaselinePolicy) -> str:
+    """``3 of 10 runs``: those that count of those that may."""
+    return f"{min(len(members(session, baseline)), policy.keep)} of {policy.keep} runs"
+
+
+def changed_level(session: Session, run_id: str) -> bool:
+    """Whether an endpoint of the run regressed or improved."""
+    query = select(func.count()).where(
+        EndpointResultRow.run_id == run_id,
+        EndpointResultRow.verdict.in_([Verdict.REGRESSED.value, Verdict.IMPROVED.value]),
+    )
+    return session.scalar(query) != 0

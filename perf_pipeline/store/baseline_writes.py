@@ -1,0 +1,185 @@
+"""Moving a baseline: by policy or by hand, always with who, when and why. Nothing is ever deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from perf_pipeline.core.baseline import BaselineDecision
+from perf_pipeline.store import baseline_sets as sets
+from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
+from perf_pipeline.store.database import Database
+from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.mapping import VALID, outcome_of
+from perf_pipeline.store.tables import BaselineRow, RunRow
+from perf_pipeline.suite import BaselinePolicy
+
+
+class BaselineWrites(Database):
+    """The part of the store that moves baselines."""
+
+    def apply_decision(
+        self, decision: BaselineDecision, *, run_id: str, policy: BaselinePolicy, at: datetime
+    ) -> str:
+        """Carry out what ``core.baseline`` decided for a saved run; returns the sentence for people.
+
+        Doing it again changes nothing. A run that started before the baseline was begun anew by hand stays
+        out. Raises StoreError for an unknown run.
+        """
+        with self._writing() as session:
+            run = self._valid_run(session, run_id) if decision.enter else self._run(session, run_id)
+            if decision.enter:
+                return sets.enter(session, run, decision, policy, at)
+            if run.fingerprint_key is not None:
+                baseline = sets.in_force(session, run.fingerprint_key, AUTOMATIC)
+                if run_id in sets.members(session, baseline):
+                    return f"is in the baseline already ({sets.size(session, baseline, policy)})"
+            run.awaits_confirmation = decision.waits
+            return decision.sentence
+
+    def accept(self, run_id: str, *, who: str, reason: str, at: datetime, reset: bool | None = None) -> str:
+        """Take a valid run into the baseline by hand; returns one sentence.
+
+        ``reset`` begins the baseline anew with this run: earlier ones stop counting. Default: exactly when an
+        endpoint of it regressed or improved, because two levels in one baseline describe neither. A regressed
+        or SLO-breaching run may be accepted; an invalid, cancelled, lost or not ready one is refused.
+        Raises StoreError.
+        """
+        sets.require(who, reason)
+        with self._writing() as session:
+            run = self._valid_run(session, run_id)
+            anew = sets.changed_level(session, run_id) if reset is None else reset
+            if anew:
+                sets.end(session, key_of(run), AUTOMATIC, who=who, reason=reason, at=at)
+            baseline = sets.in_force(session, key_of(run), AUTOMATIC)
+            if run_id in sets.members(session, baseline):
+                return f"run {run_id} is in the baseline already."
+            if baseline is None:
+                baseline = sets.new_baseline(session, run, AUTOMATIC, who=who, reason=reason, at=at)
+            if anew:
+                baseline.counts_from = run.started_at
+            sets.add(session, baseline, [run_id], who=who, reason=reason, at=at)
+            run.awaits_confirmation = False
+            sets.log(session, run, "reset" if anew else "accept", [run_id], who=who, reason=reason, at=at)
+            pinned = sets.in_force(session, key_of(run), PINNED) is not None
+        overridden = "; a pinned baseline is in force and overrides it" if pinned else ""
+        if anew:
+            return f"the baseline begins anew with run {run_id}: earlier runs no longer count{overridden}."
+        return f"run {run_id} is in the baseline{overridden}."
+
+    def pin(self, run_ids: Sequence[str], *, who: str, reason: str, at: datetime) -> str:
+        """Compare with exactly these runs from now on; they replace an earlier pinned set.
+
+        All must be valid and share one fingerprint. The automatic baseline goes on collecting beside it.
+        Raises StoreError.
+        """
+        sets.require(who, reason)
+        with self._writing() as session:
+            runs = [self._valid_run(session, run_id) for run_id in dict.fromkeys(run_ids)]
+            if not runs:
+                raise StoreError("no run was named: give the runs to compare with.")
+            keys = {run.fingerprint_key for run in runs}
+            if len(keys) > 1:
+                listed = ", ".join(f"{run.run_id} ({run.profile}, {run.fingerprint_key})" for run in runs)
+                raise StoreError(f"runs under different fingerprints are never compared: {listed}.")
+            sets.end(session, key_of(runs[0]), PINNED, who=who, reason=reason, at=at)
+            baseline = sets.new_baseline(session, runs[0], PINNED, who=who, reason=reason, at=at)
+            names = [run.run_id for run in runs]
+            sets.add(session, baseline, names, who=who, reason=reason, at=at)
+            sets.log(session, runs[0], "pin", names, who=who, reason=reason, at=at)
+            return f"the baseline is pinned to {', '.join(names)}."
+
+    def unpin(
+        self,
+        *,
+        fingerprint_key: str | None = None,
+        suite: str | None = None,
+        target: str | None = None,
+        profile: str | None = None,
+        who: str,
+        reason: str,
+        at: datetime,
+    ) -> int:
+        """Go back to the automatic baseline; returns how many runs were unpinned. Raises StoreError."""
+        modes = (PINNED,)
+        return self._remove(
+            "unpin", modes, fingerprint_key, (suite, target, profile), who=who, reason=reason, at=at
+        )
+
+    def clear(
+        self,
+        *,
+        fingerprint_key: str | None = None,
+        suite: str | None = None,
+        target: str | None = None,
+        profile: str | None = None,
+        who: str,
+        reason: str,
+        at: datetime,
+    ) -> int:
+        """End the baselines, pinned ones too; returns how many runs left. Their history remains.
+
+        Named by fingerprint, or by suite, target and profile together (then all their fingerprints). The next
+        valid run that starts after ``at`` begins a new baseline. Raises StoreError where there is none.
+        """
+        modes = (AUTOMATIC, PINNED)
+        return self._remove(
+            "clear", modes, fingerprint_key, (suite, target, profile), who=who, reason=reason, at=at
+        )
+
+    def _remove(
+        self,
+        action: str,
+        modes: tuple[str, ...],
+        fingerprint_key: str | None,
+        place: tuple[str | None, str | None, str | None],
+        *,
+        who: str,
+        reason: str,
+        at: datetime,
+    ) -> int:
+        sets.require(who, reason)
+        query = select(BaselineRow).where(BaselineRow.ended_at.is_(None), BaselineRow.mode.in_(modes))
+        if fingerprint_key is not None:
+            query = query.where(BaselineRow.fingerprint_key == fingerprint_key)
+        elif None not in place:
+            query = query.where(
+                BaselineRow.suite == place[0], BaselineRow.target == place[1], BaselineRow.profile == place[2]
+            )
+        else:
+            raise StoreError("say which baseline: by fingerprint, or by suite, target and profile together.")
+        removed: set[str] = set()
+        with self._writing() as session:
+            for row in session.scalars(query).all():
+                names = sets.end(session, row.fingerprint_key, row.mode, who=who, reason=reason, at=at)
+                if names:
+                    sets.log(session, row, action, names, who=who, reason=reason, at=at)
+                if action == "clear" and row.mode == AUTOMATIC:
+                    # An empty one that remembers since when: a late report of an older run stays out.
+                    sets.new_baseline(session, row, AUTOMATIC, who=who, reason=reason, at=at).counts_from = at
+                removed.update(names)
+            if not removed:
+                kind = "pinned baseline" if modes == (PINNED,) else "baseline"
+                where = fingerprint_key or " / ".join(str(part) for part in place)
+                raise StoreError(f"there is no {kind} for {where}: `perf-pipeline baseline show` lists them.")
+        return len(removed)
+
+    def _run(self, session: Session, run_id: str) -> RunRow:
+        run = session.get(RunRow, run_id)
+        if run is None:
+            raise StoreError(f"no run has the id {run_id}: `perf-pipeline runs` lists them.")
+        return run
+
+    def _valid_run(self, session: Session, run_id: str) -> RunRow:
+        run = self._run(session, run_id)
+        outcome = outcome_of(run)
+        if outcome is None:
+            raise StoreError(f"run {run_id} is still running: wait for its end before it enters a baseline.")
+        if outcome not in VALID or run.fingerprint_key is None:
+            raise StoreError(
+                f"run {run_id} cannot enter a baseline: it is {outcome.value}. {run.sentence}".strip()
+            )
+        return run

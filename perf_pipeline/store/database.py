@@ -1,0 +1,173 @@
+"""One database, opened: SQLite or PostgreSQL, at the right schema, with transactions that behave alike.
+
+Writes are few and short (some per run), so one process writes at a time on both: SQLite takes its write lock
+at the begin of a transaction (a read that turns into a write would fail instead of waiting), PostgreSQL an
+advisory lock. What a transaction has read is then still true when it writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
+from sqlalchemy.orm import Session
+
+from perf_pipeline.store.columns import NaiveDatetimeError
+from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.schema import migrate, revision_of
+from perf_pipeline.store.tables import SCHEMA_REVISION
+
+LOCK_WAIT_S = 30
+CONNECT_TIMEOUT_S = 5
+POSTGRES_LOCK = 0x50657266  # any number that is ours: "Perf"
+
+
+class Database:
+    """Opens ``url`` and brings it to the schema of this code. Raises StoreError."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _parse(url)
+        self.where = _describe(self._url)
+        self._engine = self._connect()
+        try:
+            with self._translated():
+                self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database."""
+        with self._translated(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """A transaction that holds the write lock: all of it happens, or nothing."""
+        with self._translated(), Session(self._writer) as session, session.begin():
+            yield session
+
+    @property
+    def _writer(self) -> Engine:
+        return self._engine.execution_options(perf_write=True)
+
+    def _connect(self) -> Engine:
+        if self._url.get_backend_name() == "postgresql":
+            engine = create_engine(
+                self._url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
+            )
+            event.listen(engine, "begin", _begin_postgres)
+            return engine
+        try:
+            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the folder of the store at {self.where} cannot be made: {error}.") from error
+        engine = create_engine(self._url, connect_args={"timeout": LOCK_WAIT_S})
+        event.listen(engine, "connect", _connect_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _prepare(self) -> None:
+        with self._engine.connect() as connection:
+            if revision_of(connection) == SCHEMA_REVISION:
+                return
+        with self._writer.connect() as connection, connection.begin():
+            migrate(connection, self.where)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of the database as one sentence; never chained, their texts may hold the password."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StoreError(self._sentence(error)) from None
+
+    def _sentence(self, error: SQLAlchemyError) -> str:
+        cause = error.orig if isinstance(error, StatementError) else None
+        if isinstance(cause, NaiveDatetimeError):
+            return str(cause)
+        said = " ".join(str(cause or error).split())
+        for secret in _secrets(self._url):
+            said = said.replace(secret, "***")
+        return (
+            f"the store at {self.where} cannot be used ({said[:300]}): check that it is there, that you may "
+            "write to it, and PERF_PIPELINE_STORE_URL."
+        )
+
+
+def _parse(url: str) -> URL:
+    advice = "use sqlite:////path/to/store.sqlite or postgresql://user:password@host/database."
+    try:
+        # The short form of the scheme is common in environments; SQLAlchemy does not know it.
+        parsed = make_url("postgresql" + url[8:] if url.startswith("postgres:") else url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"the URL of the store cannot be read: {advice}") from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg2")
+    if backend != "sqlite":
+        raise StoreError(f"the store cannot be a {backend} database: {advice}")
+    if parsed.database in (None, "", ":memory:"):
+        raise StoreError(f"the store has to be a file, or it would be forgotten with the process: {advice}")
+    return parsed.set(drivername="sqlite")
+
+
+def _describe(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    host = url.host or url.query.get("host") or "localhost"
+    return f"postgresql://{host if isinstance(host, str) else host[0]}:{url.port or 5432}/{url.database}"
+
+
+def _secrets(url: URL) -> list[str]:
+    found = [str(url.password or ""), *(str(value) for key, value in url.query.items() if "pass" in key)]
+    return [secret for secret in found if secret]
+
+
+def _connect_sqlite(connection: Any, _record: object) -> None:
+    # None: the driver begins no transaction by itself, _begin_sqlite does.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=NORMAL")  # with WAL: a power cut loses the last commit at most
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        # Kept in the file, so only the first connection ever sets it. SQLite does not wait for a lock here.
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("perf_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'"))
+    if connection.get_execution_options().get("perf_write"):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
+    else:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))

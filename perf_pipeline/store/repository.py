@@ -1,0 +1,35 @@
+"""The store: everything the pipeline remembers about runs, results and baselines.
+
+``Store(url)`` opens ``sqlite:///path/to/store.sqlite`` or ``postgresql://user:password@host/database``,
+creates or migrates the tables, and may be used by several threads. Every method is one transaction,
+takes the time from its caller as an aware datetime, returns values, and raises StoreError with one sentence.
+"""
+
+from __future__ import annotations
+
+from perf_pipeline.store.baseline_reads import BaselineReads
+from perf_pipeline.store.baseline_writes import BaselineWrites
+from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.runs import RunStore
+from perf_pipeline.store.values import (
+    BaselineMember,
+    EndpointPoint,
+    Promotion,
+    StoredBaseline,
+    StoredRun,
+)
+
+__all__ = [
+    "BaselineMember",
+    "BusyError",
+    "EndpointPoint",
+    "Promotion",
+    "Store",
+    "StoreError",
+    "StoredBaseline",
+    "StoredRun",
+]
+
+
+class Store(RunStore, BaselineReads, BaselineWrites):
+    """Use as a context manager, or call ``close()``."""

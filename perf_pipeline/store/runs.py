@@ -1,0 +1,255 @@
+"""Runs and their results: begun, ended, lost, found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy.orm import Session
+
+from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.store.database import Database
+from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.mapping import (
+    MEASURED,
+    endpoint_point,
+    endpoint_row,
+    outcome_of,
+    record_json,
+    stored_run,
+)
+from perf_pipeline.store.tables import EndpointResultRow, MemberRow, RunRow
+from perf_pipeline.store.values import EndpointPoint, StoredRun
+
+CANDIDATES_SHOWN = 5
+
+
+class RunStore(Database):
+    """The part of the store that knows runs."""
+
+    def begin_run(
+        self,
+        *,
+        run_id: str,
+        request: RunRequest,
+        run_folder: str,
+        owner_pid: int,
+        owner_started: float,
+        host: str,
+        at: datetime,
+        base_url: str | None = None,
+        exclusive: bool = False,
+    ) -> None:
+        """Write down that a run has begun, owned by one process (pid and its start in Unix seconds).
+
+        The same run id again is a re-execution. It takes the run over and, where nothing had been measured
+        (not ready, cancelled, lost), the run counts as running again. The outcome of a measured run stays
+        until ``save_record`` replaces it.
+
+        ``exclusive``: raises BusyError when another run is under way on this host or against this base URL;
+        call ``mark_lost`` first, so that a dead run does not block. Raises StoreError.
+        """
+        with self._writing() as session:
+            if exclusive:
+                _refuse_second(session, run_id, host, base_url)
+            row = session.get(RunRow, run_id)
+            if row is None:
+                row = _new_run(run_id, request, run_folder, at)
+                session.add(row)
+            elif outcome_of(row) not in MEASURED:
+                row.outcome, row.sentence, row.ended_at = None, "", None
+            row.owner_pid, row.owner_started, row.host = owner_pid, owner_started, host
+            row.base_url = base_url or row.base_url
+
+    def set_outcome(self, run_id: str, outcome: Outcome, sentence: str, at: datetime) -> bool:
+        """End a run that leaves no record. False: it was measured already, and what was measured stays.
+
+        Raises StoreError for an unknown run.
+        """
+        with self._writing() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                raise StoreError(f"run {run_id} is not in the store at {self.where}, it cannot end.")
+            if outcome_of(row) in MEASURED:
+                return False
+            row.outcome, row.sentence, row.ended_at = outcome.value, sentence, at
+            return True
+
+    def save_record(self, record: RunRecord, at: datetime) -> None:
+        """Store a measured run and its endpoints, in one transaction; a second time replaces the first.
+
+        ``at`` becomes the end of the run, unless the run had been measured before. Raises StoreError.
+        """
+        document = record_json(record)
+        with self._writing() as session:
+            row = session.get(RunRow, record.stack.run_id)
+            if row is None:
+                row = _new_run(
+                    record.stack.run_id, record.stack.request, record.stack.run_folder, record.load.started_at
+                )
+                session.add(row)
+            if row.ended_at is None or outcome_of(row) not in MEASURED:
+                row.ended_at = at
+            row.revision = record.load.revision_after or record.load.revision_before or record.stack.revision
+            row.base_url = record.stack.base_url
+            row.outcome, row.sentence = record.outcome.value, record.sentence
+            row.fingerprint = record.load.fingerprint.model_dump(mode="json")
+            row.fingerprint_key = record.load.fingerprint.key()
+            row.record = document
+            session.flush()
+            session.execute(delete(EndpointResultRow).where(EndpointResultRow.run_id == row.run_id))
+            verdicts = record.comparison.judgement.endpoints
+            session.add_all(
+                endpoint_row(row.run_id, slo, verdicts.get(slo.endpoint)) for slo in record.slo.endpoints
+            )
+
+    def mark_lost(self, is_alive: Callable[[int, float], bool], host: str, at: datetime) -> list[StoredRun]:
+        """Give the outcome ``lost`` to running runs of ``host`` whose process is gone; returns them.
+
+        ``is_alive(pid, started)`` says whether that very process still runs. Raises StoreError.
+        """
+        running = select(RunRow).where(RunRow.outcome.is_(None), RunRow.host == host)
+        with self._reading() as session:
+            owners = [(row.run_id, row.owner_pid, row.owner_started) for row in session.scalars(running)]
+        gone = [owner for owner in owners if not is_alive(owner[1], owner[2])]
+        lost = []
+        with self._writing() as session:
+            for run_id, pid, started in gone:
+                # Asked again under the lock: it may have ended, or a re-execution taken it over, meanwhile.
+                row = session.scalars(
+                    running.where(
+                        RunRow.run_id == run_id, RunRow.owner_pid == pid, RunRow.owner_started == started
+                    )
+                ).one_or_none()
+                if row is None:
+                    continue
+                row.outcome, row.ended_at = Outcome.LOST.value, at
+                row.sentence = f"lost: its process (pid {pid} on {host}) ended without saying how."
+                lost.append(stored_run(row, measured=False, in_baseline=False))
+        return lost
+
+    def list_runs(
+        self,
+        *,
+        suite: str | None = None,
+        target: str | None = None,
+        profile: str | None = None,
+        outcome: Outcome | None = None,
+        since: datetime | None = None,
+        limit: int = 20,
+    ) -> list[StoredRun]:
+        """Runs that fit all that is given, newest first, running ones included. Raises StoreError."""
+        query = _runs()
+        for column, wanted in ((RunRow.suite, suite), (RunRow.target, target), (RunRow.profile, profile)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if outcome is not None:
+            query = query.where(RunRow.outcome == outcome.value)
+        if since is not None:
+            query = query.where(RunRow.started_at >= since)
+        with self._reading() as session:
+            return _stored(session, query.limit(limit))
+
+    def find_run(self, prefix: str) -> StoredRun:
+        """The run with this id, or the only one that begins so. Raises StoreError, with the candidates."""
+        advice = "`perf-pipeline runs` lists them."
+        with self._reading() as session:
+            exact = _stored(session, _runs().where(RunRow.run_id == prefix))
+            if exact:
+                return exact[0]
+            query = _runs().where(RunRow.run_id.startswith(prefix, autoescape=True))
+            found = _stored(session, query.limit(CANDIDATES_SHOWN + 1)) if prefix else []
+        if not found:
+            raise StoreError(f"no run has an id that begins with '{prefix}': {advice}")
+        if len(found) > 1:
+            names = ", ".join(run.run_id for run in found[:CANDIDATES_SHOWN])
+            more = " and more" if len(found) > CANDIDATES_SHOWN else ""
+            raise StoreError(f"'{prefix}' is ambiguous, it may be {names}{more}: give more of the id.")
+        return found[0]
+
+    def record(self, run_id: str) -> RunRecord:
+        """Everything about a measured run. Raises StoreError where there is no record."""
+        with self._reading() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                raise StoreError(f"no run has the id {run_id}: `perf-pipeline runs` lists them.")
+            if row.record is None:
+                state = f"it ended as {row.outcome}" if row.outcome else "it is still running"
+                raise StoreError(f"run {run_id} has no results, {state}. {row.sentence}".strip())
+            document = row.record
+        try:
+            return RunRecord.model_validate(document)
+        except ValueError as error:
+            raise StoreError(
+                f"the record of run {run_id} was written by another version of perf-pipeline "
+                f"and cannot be read: {error}"
+            ) from error
+
+    def endpoint_history(
+        self, suite: str, target: str, endpoint: str, limit: int, *, profile: str | None = None
+    ) -> list[EndpointPoint]:
+        """One endpoint over the newest ``limit`` measured runs, oldest first, invalid ones included."""
+        query = (
+            select(RunRow, EndpointResultRow)
+            .join(EndpointResultRow, EndpointResultRow.run_id == RunRow.run_id)
+            .where(RunRow.suite == suite, RunRow.target == target, EndpointResultRow.endpoint == endpoint)
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
+            .limit(limit)
+        )
+        if profile is not None:
+            query = query.where(RunRow.profile == profile)
+        with self._reading() as session:
+            return [endpoint_point(run, row) for run, row in session.execute(query)][::-1]
+
+
+def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) -> RunRow:
+    return RunRow(
+        run_id=run_id,
+        suite=request.suite,
+        target=request.target,
+        profile=request.profile,
+        revision=request.revision,
+        sentence="",
+        launched_by=request.launched_by,
+        note=request.note,
+        host="",
+        owner_pid=0,
+        owner_started=0.0,
+        run_folder=run_folder,
+        started_at=at,
+        awaits_confirmation=False,
+    )
+
+
+def _refuse_second(session: Session, run_id: str, host: str, base_url: str | None) -> None:
+    same: ColumnElement[bool] = RunRow.host == host
+    if base_url is not None:
+        same = same | (RunRow.base_url == base_url)
+    query = select(RunRow).where(RunRow.outcome.is_(None), RunRow.run_id != run_id, same).limit(1)
+    other = session.scalars(query).one_or_none()
+    if other is not None:
+        raise BusyError(
+            f"run {other.run_id} of {other.suite} against {other.target} is under way on {other.host} "
+            f"(pid {other.owner_pid}, since {other.started_at:%Y-%m-%d %H:%M} UTC): two at once would "
+            "measure each other; wait for its end."
+        )
+
+
+RunsQuery = Select[tuple[RunRow, bool, bool]]
+
+
+def _runs() -> RunsQuery:
+    in_baseline = select(MemberRow.id).where(
+        MemberRow.run_id == RunRow.run_id, MemberRow.removed_at.is_(None)
+    )
+    return select(RunRow, RunRow.record.is_not(None), in_baseline.exists()).order_by(
+        RunRow.started_at.desc(), RunRow.run_id.desc()
+    )
+
+
+def _stored(session: Session, query: RunsQuery) -> list[StoredRun]:
+    return [
+        stored_run(row, measured=measured, in_baseline=in_baseline)
+        for row, measured, in_baseline in session.execute(query)
+    ]

@@ -1,0 +1,96 @@
+"""What the store hands out: immutable values, never rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from perf_pipeline.core.model import Fingerprint, Frozen, Outcome, SloStatus, Verdict
+
+
+class StoredRun(Frozen):
+    """One run as the store knows it. ``outcome`` None: it is running."""
+
+    run_id: str
+    suite: str
+    target: str
+    profile: str
+    revision: str | None
+    base_url: str | None
+    outcome: Outcome | None
+    sentence: str
+    launched_by: str
+    note: str
+    host: str
+    owner_pid: int
+    owner_started: float  # Unix seconds
+    run_folder: str
+    fingerprint_key: str | None  # None until measured
+    started_at: datetime
+    ended_at: datetime | None
+    measured: bool  # a RunRecord is stored
+    in_baseline: bool  # counts in a baseline at this moment
+
+
+class EndpointPoint(Frozen):
+    """One endpoint in one measured run: a point of its history."""
+
+    run_id: str
+    started_at: datetime
+    profile: str
+    revision: str | None
+    fingerprint_key: str | None
+    outcome: Outcome | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p95_objective_ms: float
+    requests: int
+    failed: int
+    error_ratio: float | None
+    achieved_per_s: float | None
+    slo_status: SloStatus
+    verdict: Verdict
+
+
+class BaselineMember(Frozen):
+    """One run in a baseline. ``removed_at`` None: it counts now."""
+
+    mode: str
+    fingerprint_key: str
+    run_id: str
+    revision: str | None
+    outcome: Outcome | None
+    started_at: datetime
+    accepted_at: datetime
+    accepted_by: str
+    reason: str
+    removed_at: datetime | None
+    removed_by: str | None
+    removed_reason: str | None
+
+
+class Promotion(Frozen):
+    """One decision about a baseline."""
+
+    at: datetime
+    who: str
+    action: str  # automatic, accept, reset, pin, unpin, clear
+    fingerprint_key: str
+    suite: str
+    target: str
+    profile: str
+    run_ids: list[str]
+    reason: str
+
+
+class StoredBaseline(Frozen):
+    """A baseline in force, with its runs (oldest first) and the decisions that made it (newest first)."""
+
+    mode: str  # automatic, pinned
+    in_use: bool  # False: an automatic baseline that a pinned one overrides
+    fingerprint: Fingerprint
+    fingerprint_key: str
+    created_at: datetime
+    created_by: str
+    reason: str
+    members: list[BaselineMember]
+    promotions: list[Promotion]
