@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ENV_PROMETHEUS = "PERF_PIPELINE_PROMETHEUS"
-ENV_TOOLS = "PERF_PIPELINE_TOOLS"
-DEFAULT_TOOLS = ".tools"
 
 OLDEST_PROMETHEUS = (2, 40, 0)  # the first with native histograms
 ADVICE = "install Prometheus >= 2.40 on PATH or use --stack external"

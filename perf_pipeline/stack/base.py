@@ -1,0 +1,52 @@
+"""What every way of bringing the parts up has in common."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Protocol
+
+from perf_pipeline.core.model import Reason, RunRequest, StackState
+from perf_pipeline.suite import Suite
+
+
+class NotReady(Exception):  # noqa: N818 - the design's word for this outcome
+    """The load must not start; ``reason`` says what is missing and what to do about it."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = Reason(name=name, sentence=sentence)
+
+    @property
+    def name(self) -> str:
+        return self.reason.name
+
+    @property
+    def sentence(self) -> str:
+        return self.reason.sentence
+
+
+class Stack(Protocol):
+    """Prometheus and the target, started by us or by somebody else."""
+
+    kind: str  # the fingerprint's ``stack``
+    notes: list[str]  # what a person should know of the last start, such as a port that was taken
+
+    def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
+        """Bring everything up and check it. Raises NotReady; nothing is left running after any exception."""
+
+    def ensure_prometheus(self, state: StackState) -> str:
+        """URL of a Prometheus that holds the run's samples, started if need be. Raises NotReady.
+
+        For steps that are executed again after the stack has gone, and for a Prometheus that died.
+        """
+
+    def stop(self) -> None:
+        """End what ``start`` or ``ensure_prometheus`` started, nothing else. May be called at any time."""
+
+
+def host_class() -> str:
+    """The generator's machine as far as it matters for comparing runs, such as ``linux-x86_64-2cpu``."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{platform.system()}-{platform.machine()}-{usable}cpu".lower()
