@@ -12,15 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perf_pipeline.demo.endpoints import name_of
 from perf_pipeline.demo.faults import Faults, is_chosen
+from perf_pipeline.demo.pauses import pause
 
 DEATH_EXIT_CODE = 1
+# What k6 measures beyond the application: parsing the request, writing the answer, the loopback. Measured;
+# percentages are of the latency that the client sees, so it counts.
+CLIENT_SEES_MORE_S = 0.0003
 
 
 class FaultInjection:
     """ASGI middleware; in place without faults too, so that with and without differ by the faults alone.
 
     Answers are complete when they are held back: a delay is one pause before the first byte, and its
-    percentages are of the time the application took to make the answer.
+    percentages are of the time the application took to make the answer, plus what a client sees around it.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
@@ -49,7 +53,7 @@ class FaultInjection:
             await failure(scope, receive, hold)
         else:
             await self.app(scope, receive, hold)
-        await self._pause(endpoint, count, time.perf_counter() - started)
+        await self._pause(endpoint, count, time.perf_counter() - started + CLIENT_SEES_MORE_S)
         for message in answer:
             await send(message)
 
@@ -59,13 +63,13 @@ class FaultInjection:
             # Not an orderly exit: a crash closes connections in the middle of answers.
             asyncio.get_running_loop().call_later(self._faults.die_after_s, os._exit, DEATH_EXIT_CODE)
 
-    async def _pause(self, endpoint: str, count: int, handling_s: float) -> None:
+    async def _pause(self, endpoint: str, count: int, took_s: float) -> None:
         pause_s = 0.0
         if slow := self._faults.slow.get(endpoint):
-            pause_s += slow.of(handling_s)
+            pause_s += slow.of(took_s)
         if (tail := self._faults.tail.get(endpoint)) and is_chosen(count, tail.share):
-            pause_s += tail.delay.of(handling_s)
+            pause_s += tail.delay.of(took_s)
         if pause_s > 0:
-            await asyncio.sleep(pause_s)
+            await pause(pause_s)
         if (stall := self._faults.stall) and (left_s := stall.left(time.monotonic() - self._started)) > 0:
             await asyncio.sleep(left_s)

@@ -28,14 +28,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Delay:
-    """Time added to an answer: a share of the time its handling took, or a fixed time."""
+    """Time added to an answer: a share of the time it took, or a fixed time."""
 
     ratio: float = 0.0
     fixed_s: float = 0.0
 
-    def of(self, handling_s: float) -> float:
-        """Seconds to add to an answer that took ``handling_s`` to make."""
-        return self.ratio * handling_s + self.fixed_s
+    def of(self, took_s: float) -> float:
+        """Seconds to add to an answer that took ``took_s``."""
+        return self.ratio * took_s + self.fixed_s
 
 
 @dataclass(frozen=True)

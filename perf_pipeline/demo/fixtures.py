@@ -52,11 +52,11 @@ _EVENTS = (
     ("opens a research centre", "several hundred engineers are to work there within two years"),
 )
 _REASONS = (
-    "Momentum and volume agree",
-    "Fair value reached",
-    "News sentiment is fading",
-    "Trend above its 50-day mean",
-    "Volatility above its peers",
+    "Strong momentum",
+    "Fair value",
+    "Fading sentiment",
+    "Above trend",
+    "High volatility",
 )
 
 PriceRow = tuple[str, str, float, float, float, float, int]
@@ -131,8 +131,8 @@ def articles() -> Iterator[ArticleRow]:
             symbol,
             f"{company} {event}",
             f"{company} ({symbol}) {event}, and {reason}. The shares moved by {change} % in the session "
-            f"after the announcement. Analysts are divided on what follows: some point to the order book, others "
-            f"to the valuation, which stands well above the mean of the last five years. The next "
+            f"after the announcement. Analysts are divided on what follows: some point to the order book, "
+            f"others to the valuation, which stands well above the mean of the last five years. The next "
             f"figures are due in {3 + int(random.random() * 9)} weeks.",
             _SOURCES[int(random.random() * len(_SOURCES))],
             published.isoformat(),

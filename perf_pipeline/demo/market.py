@@ -7,6 +7,8 @@ from typing import Any
 
 from perf_pipeline.demo.fixtures import SYMBOLS
 
+_DAYS_BEFORE_MEAN = 28  # calendar days that hold the 20 trading days before the first one shown
+
 
 def news(database: sqlite3.Connection, limit: int) -> list[dict[str, Any]]:
     """The newest articles first."""
@@ -43,9 +45,11 @@ def game_data(database: sqlite3.Connection, days: int) -> dict[str, Any]:
             "prices": {},
         }
     rows = database.execute(
-        "SELECT recommendations.*, open, high, low, close, volume FROM recommendations"
-        " JOIN prices USING (date, ticker) WHERE date >= ? ORDER BY date, ticker",
-        (since,),
+        "SELECT recommendations.*, open, high, low, close, volume, round(mean_20d, 2) AS mean_20d FROM ("
+        "  SELECT *, avg(close) OVER (PARTITION BY ticker ORDER BY date ROWS 19 PRECEDING) AS mean_20d"
+        "  FROM prices WHERE date >= ?"
+        ") JOIN recommendations USING (date, ticker) WHERE date >= ? ORDER BY date, ticker",
+        (_first_day(database, days + _DAYS_BEFORE_MEAN), since),
     )
     for row in map(dict, rows):
         day = game_days[row["date"]]

@@ -135,6 +135,7 @@ class Price(BaseModel):
     low: float
     close: float
     volume: int
+    mean_20d: float
 
 
 class GameDay(BaseModel):
