@@ -45,7 +45,6 @@ MIN_ENDPOINTS = 3  # fewer: a median over endpoints cannot tell the machine from
 UNEVEN_MACHINE = 0.15
 
 _SHORTEST_MS, _LONGEST_MS = 1e-6, 1e12  # outside: not a duration
-_SLICES = 10  # of a run, to see how much its quantile wobbles inside
 
 
 def durations(samples: Samples | None) -> tuple[Floats, Floats]:
@@ -70,22 +69,14 @@ def log_quantile(samples: Samples | None, quantile: Quantile) -> tuple[float, fl
 
 
 def _sampling_error(log: Floats, quantile: Quantile) -> float:
-    """How much the quantile would differ if this run had gone on a little longer under the same conditions.
+    """Half the distance between the order statistics one binomial standard error to each side of the quantile.
 
-    The larger of two estimates. The first is the distance between the order statistics one binomial standard
-    error away: large when the quantile sits on the edge of a slow mode. The second compares slices of the run
-    with each other: large when the machine wobbled, so that neighbouring requests are alike.
+    Needs no density, and is large exactly when the quantile sits on the edge of a rare slow mode. It takes requests
+    as independent; that neighbours are alike shows in the spread between runs.
     """
-    n = len(log)
-    step = math.sqrt(quantile.q * (1 - quantile.q) / n)
+    step = math.sqrt(quantile.q * (1 - quantile.q) / len(log))
     below, above = np.quantile(log, (max(quantile.q - step, 0.0), min(quantile.q + step, 1.0)))
-    binomial = float(above - below) / 2
-    per_slice = math.ceil(5 / (1 - quantile.q))  # five samples beyond the quantile, or it is only noise
-    slices = min(_SLICES, n // per_slice)
-    if slices < 4:
-        return binomial
-    inside = [float(np.quantile(part, quantile.q)) for part in np.array_split(log, slices)]
-    return max(binomial, float(np.std(inside, ddof=1)) / math.sqrt(slices))
+    return float(above - below) / 2
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,7 @@ def _effects(quantile: Quantile, old: Floats, old_error: Floats, new: Floats, ne
     effect = difference - common
 
     spread, degrees = _spread(quantile, residual, runs)
-    within = np.nan_to_num(np.sqrt(np.nanmean(old_error**2, axis=0))) if len(old) else np.zeros(len(new))
+    within = np.nan_to_num(np.nanmedian(old_error, axis=0)) if len(old) else np.zeros(len(new))
     spread = np.maximum(spread, within)
     of_candidate = np.maximum(spread, np.nan_to_num(new_error)) ** 2 + (UNEVEN_MACHINE * common) ** 2
     error = np.sqrt(of_candidate + spread**2 / np.maximum(runs, 1))

@@ -1,8 +1,8 @@
 """Does each endpoint keep its promise? And the report that joins this with the run's validity.
 
-Quantiles are NumPy's ``linear`` ones (its default, Hyndman and Fan's type 7: between the two neighbouring order
-statistics) over the successful requests of the measured phase. They come from the raw samples; Prometheus' figure
-is shown beside them, and stands in only where an endpoint has no raw samples.
+Quantiles are NumPy's ``linear`` ones (its default, Hyndman and Fan's type 7: between the two neighbouring
+order statistics) over the successful requests of the measured phase. They come from the raw samples;
+Prometheus' figure is shown beside them, and stands in only where an endpoint has no raw samples.
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ def slo_report(
 def evaluate_slos(
     suite: Suite, load: LoadResult, samples: Mapping[str, Samples], snapshot: PrometheusSnapshot
 ) -> list[EndpointSlo]:
-    """Each endpoint of the suite, in its order. No requests: ``no_data``; requests but no success: breached."""
+    """Each endpoint of the suite, in its order. No requests: ``no_data``; none successful: breached."""
     seconds = (load.measure_ended_unix_ms - load.measure_started_unix_ms) / 1000.0
     return [
         _evaluate(
             endpoint,
-            load.counts.get(name, _NOTHING_SENT),
-            samples.get(name),
-            snapshot.figures.get(name, _NOTHING_RECORDED),
-            seconds,
-            load.errors_by_kind.get(name, {}),
+            count=load.counts.get(name, _NOTHING_SENT),
+            samples=samples.get(name),
+            figures=snapshot.figures.get(name, _NOTHING_RECORDED),
+            seconds=seconds,
+            errors=load.errors_by_kind.get(name, {}),
         )
         for name, endpoint in suite.endpoints.items()
     ]
@@ -86,6 +86,7 @@ def evaluate_slos(
 
 def _evaluate(
     endpoint: Endpoint,
+    *,
     count: EndpointCount,
     samples: Samples | None,
     figures: PrometheusFigures,
@@ -98,15 +99,13 @@ def _evaluate(
     error_ratio = count.failed / count.sent if count.sent else None
     broken = []
     if error_ratio is not None and (error_ratio > slo.error_ratio or not count.succeeded):
+        failed = f"{percent(error_ratio)} of {count.sent} requests failed"
         kinds = f" ({_kinds(errors)})" if errors else ""
-        broken.append(
-            f"{percent(error_ratio)} of {count.sent} requests failed{kinds}, objective {percent(slo.error_ratio)}"
-        )
+        broken.append(f"{failed}{kinds}, objective {percent(slo.error_ratio)}")
     for name, value, objective in (("p95", p95, slo.p95_ms), ("p50", p50, slo.p50_ms)):
         if value is not None and objective is not None and value > objective:
-            broken.append(
-                f"{name} {milliseconds(value)} over its {milliseconds(objective)} objective (n {count.succeeded})"
-            )
+            over = f"over its {milliseconds(objective)} objective"
+            broken.append(f"{name} {milliseconds(value)} {over} (n {count.succeeded})")
     if not count.sent:
         status, sentence = SloStatus.NO_DATA, "no request was measured"
     elif broken:
