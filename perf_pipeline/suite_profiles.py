@@ -60,7 +60,7 @@ def _read_profile(name: str, entry: Section, all_entries: Mapping[str, Section])
             **common,
             users=users,
             users_duration_s=entry.value("duration", units.DURATION, 1.0),
-            pace_s=entry.value("pace", units.DURATION, 1.0),
+            pace_s=entry.value("pace", units.PAUSE, 1.0),
             max_users=users,
         )
     return Profile(

@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+SHORTEST_LOAD_S = 1.0
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -61,6 +63,14 @@ def _quantity(text: str, units: Sequence[str], example_unit: str) -> tuple[float
 def seconds(text: str) -> float:
     number, unit = _quantity(text, tuple(_SECONDS), "s")
     return number * _SECONDS[unit]
+
+
+def load_seconds(text: str) -> float:
+    """How long load lasts."""
+    duration_s = seconds(text)
+    if duration_s < SHORTEST_LOAD_S:
+        raise ValueError(f"{text} is too short; k6 takes {SHORTEST_LOAD_S:g}s or more")
+    return duration_s
 
 
 def milliseconds(text: str) -> float:
@@ -198,7 +208,8 @@ def words(text: str) -> str:
 
 WORDS = Kind(words, "what it is for")
 LATENCY = Kind(milliseconds, "300ms")
-DURATION = Kind(seconds, "60s")
+PAUSE = Kind(seconds, "5s")
+DURATION = Kind(load_seconds, "60s")
 SHARE = Kind(share, "1%")
 RATE = Kind(rate, "5/s")
 PROFILE_RATE = Kind(profile_rate, "5/s")

@@ -9,7 +9,6 @@ import * as names from './names.js';
 
 export const TIMEOUT_MS = 10000;
 const DEFAULT_STATUS = 200;
-const REQUEST_TIMED_OUT = 1050; // k6's error code
 
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
 
@@ -52,7 +51,7 @@ export function createClient(plan) {
     try {
       const wanted = build(number);
       const response = send(plan, endpoint, wanted, tags);
-      duration = durationOf(response);
+      duration = response.timings.duration;
       ok = response.status === (wanted.status || DEFAULT_STATUS) && isExpected(wanted, response);
     } catch (problem) {
       complainOnce(endpoint, problem);
@@ -107,12 +106,6 @@ function fill(path, values) {
 
 function isExpected(wanted, response) {
   return !wanted.expect || (typeof response.body === 'string' && wanted.expect(response.body) === true);
-}
-
-/** Milliseconds; for a request that timed out k6 has only what it had measured of it, which may be nothing. */
-function durationOf(response) {
-  const measured = response.timings.duration;
-  return response.error_code === REQUEST_TIMED_OUT ? Math.max(measured, TIMEOUT_MS) : measured;
 }
 
 function warmupCalls(plan, weight) {

@@ -8,6 +8,7 @@ from typing import Any
 
 from perf_pipeline.conventions import PHASE_MEASURE, PHASE_WARMUP, TAG_PHASE
 from perf_pipeline.suite import Profile, Suite
+from perf_pipeline.suite_units import SHORTEST_LOAD_S
 
 JOURNEY = "journey"  # the function that a scenario script exports
 # Between the phases, so that late answers of the warm-up neither fall into the measured phase nor double the
@@ -15,10 +16,11 @@ JOURNEY = "journey"  # the function that a scenario script exports
 PHASE_GAP_S = 2
 # A user may be in an iteration of several slow requests when the time is up.
 MEASURE_GRACE_S = 15
-# The breaker ends a load that does nothing but fail. Judged from here on in the measured phase: a share of
-# half is then never one unlucky request.
+# The breaker ends a load that mostly fails. It waits until a share of half cannot be one unlucky request. k6
+# counts its delay from before setup(), so that a long set-up would use it up: hence the allowance.
 BREAKER_ERROR_RATIO = 0.5
 BREAKER_DELAY_S = 10
+SETUP_ALLOWANCE_S = 30
 _TIME_UNITS_S = (1, 10, 60, 100, 600, 1000)
 
 
@@ -78,7 +80,7 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "pace_s": profile.pace_s,
         "breaker": {
             "error_ratio": BREAKER_ERROR_RATIO,
-            "delay": _duration(measure_start_s + BREAKER_DELAY_S),  # k6 counts from the start of the load
+            "delay": _duration(SETUP_ALLOWANCE_S + measure_start_s + BREAKER_DELAY_S),
         },
     }
 
@@ -110,6 +112,10 @@ def _measure_executor(profile: Profile) -> dict[str, Any]:
         if steps:
             steps.append({"target": rate, "duration": "0s"})  # a jump: the rate steps, it does not ramp
         steps.append({"target": rate, "duration": _duration(stage.duration_s)})
+    # This executor starts its first iteration after one interval and would start the last one at the very
+    # end, or not: half an interval more, and it starts exactly as many as planned.
+    last = profile.stages[-1]
+    steps[-1]["duration"] = _duration(last.duration_s + 0.5 / last.rate_per_s)
     return {
         "executor": "ramping-arrival-rate",
         "startRate": rates[0],
@@ -128,7 +134,7 @@ def _constant_rate(rate_per_s: float, duration_s: float, max_users: int) -> dict
         "timeUnit": f"{unit_s}s",
         # k6 starts an iteration at 0 and may start one more at the very end: half an interval less, and it
         # starts exactly as many as planned.
-        "duration": _duration(duration_s - 0.5 / rate_per_s),
+        "duration": _duration(max(SHORTEST_LOAD_S, duration_s - 0.5 / rate_per_s)),
         "preAllocatedVUs": max_users,  # all at once: creating users during the run would disturb it
         "maxVUs": max_users,
     }
