@@ -1,7 +1,8 @@
 """k6's compressed CSV, read as far as it goes with bounded memory.
 
 A run of an hour has millions of lines, of which a third matter. The file is decompressed and parsed block
-by block by polars (see benchmarks/samples). A k6 that was killed leaves a truncated file: what was written counts.
+by block by polars (see benchmarks/samples). A k6 that was killed leaves a truncated file: what was written
+counts.
 """
 
 from __future__ import annotations
