@@ -1,8 +1,8 @@
-"""The statistics below the verdict: log quantiles, what all endpoints share, spread of identical runs, intervals.
+"""The statistics below the verdict: log quantiles, what endpoints share, spread of identical runs, intervals.
 
 Everything is in natural logarithms of milliseconds, so that an effect is a factor and its error is relative.
-Arrays are of shape (baseline runs, endpoints) or (endpoints,); NaN means "not enough samples for this quantile".
-No function here raises on odd data.
+Arrays are of shape (baseline runs, endpoints) or (endpoints,); NaN means "not enough samples for this
+quantile". No function here raises on odd data.
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quantile:
-    """One quantile and what is assumed about its noise. Spreads are standard deviations of the log per run."""
+    """One quantile and what is assumed about its noise: standard deviations of the log between runs."""
 
     name: str
     q: float
     min_samples: int  # fewer successful requests: the quantile is not taken seriously
     assumed_spread: float  # floor while there are fewer than FEW_RUNS baseline runs
     least_spread: float  # floor afterwards
+    assumed_shared: float  # as assumed_spread, for what all endpoints have in common
 
 
-# Identical runs on a shared two-core machine differ by about 0.04 (p50) and 0.1-0.2 (p95) after the common part is
-# removed. Five runs or more are believed themselves, but five can agree by chance, and neighbouring runs resemble
-# each other more than those of another day (medians wander over an hour): hence a smaller floor that stays.
-P50 = Quantile(name="p50", q=0.5, min_samples=20, assumed_spread=0.04, least_spread=0.02)
-P95 = Quantile(name="p95", q=0.95, min_samples=60, assumed_spread=0.20, least_spread=0.06)
+# Identical runs on a shared two-core machine differ by 0.15 (p50) and 0.6 (p95), and by about 0.04 and
+# 0.1-0.2 after the common part is removed. Five runs or more are believed themselves, but five can agree by
+# chance, and neighbouring runs resemble each other more than those of another day (medians wander over an
+# hour): hence a smaller floor that stays.
+P50 = Quantile("p50", 0.5, min_samples=20, assumed_spread=0.04, least_spread=0.02, assumed_shared=0.15)
+P95 = Quantile("p95", 0.95, min_samples=60, assumed_spread=0.20, least_spread=0.06, assumed_shared=0.60)
 
 FEW_RUNS = 5
 PRIOR_RUNS = 4  # the assumed or pooled spread counts as much as that many degrees of freedom
@@ -47,21 +49,18 @@ UNEVEN_MACHINE = 0.15
 _SHORTEST_MS, _LONGEST_MS = 1e-6, 1e12  # outside: not a duration
 
 
-def durations(samples: Samples | None) -> tuple[Floats, Floats]:
-    """(start, duration) in ms of the successful requests that have a sane duration, in order of start."""
-    if samples is None or len(samples.duration_ms) == 0:
-        return np.empty(0), np.empty(0)
-    value = samples.duration_ms
+def durations(samples: Samples | None) -> Floats:
+    """Milliseconds of the successful requests that have a sane duration."""
+    if samples is None:
+        return np.empty(0)
+    value = samples.successful_ms()
     with np.errstate(invalid="ignore"):
-        good = samples.ok & (value >= _SHORTEST_MS) & (value <= _LONGEST_MS)
-    t_ms, value = samples.t_ms[good], value[good]
-    order = np.argsort(t_ms, kind="stable")
-    return t_ms[order], value[order]
+        return value[(value >= _SHORTEST_MS) & (value <= _LONGEST_MS)]
 
 
 def log_quantile(samples: Samples | None, quantile: Quantile) -> tuple[float, float]:
     """(log of the quantile, its standard error within the run); NaN with too few samples."""
-    _, value = durations(samples)
+    value = durations(samples)
     if len(value) < quantile.min_samples:
         return math.nan, math.nan
     log = np.log(value)
@@ -69,10 +68,10 @@ def log_quantile(samples: Samples | None, quantile: Quantile) -> tuple[float, fl
 
 
 def _sampling_error(log: Floats, quantile: Quantile) -> float:
-    """Half the distance between the order statistics one binomial standard error to each side of the quantile.
+    """Half the distance between the order statistics one binomial standard error to each side.
 
-    Needs no density, and is large exactly when the quantile sits on the edge of a rare slow mode. It takes requests
-    as independent; that neighbours are alike shows in the spread between runs.
+    Needs no density, and is large exactly when the quantile sits on the edge of a rare slow mode. It takes
+    requests as independent; that neighbours are alike shows in the spread between runs.
     """
     step = math.sqrt(quantile.q * (1 - quantile.q) / len(log))
     below, above = np.quantile(log, (max(quantile.q - step, 0.0), min(quantile.q + step, 1.0)))
@@ -162,9 +161,9 @@ def _effects(quantile: Quantile, old: Floats, old_error: Floats, new: Floats, ne
 def _spread(quantile: Quantile, residual: Floats, runs: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
     """(standard deviation of identical runs, its degrees of freedom) per endpoint.
 
-    An endpoint's own variance from a handful of runs is a poor figure: too small by chance, and a harmless run
-    looks slow. So it is drawn towards a typical one: the assumed spread while there are few runs, the median over
-    endpoints later. It is only ever drawn upwards: a write with fsync really is that noisy.
+    An endpoint's own variance from a handful of runs is a poor figure: too small by chance, and a harmless
+    run looks slow. So it is drawn towards a typical one: the assumed spread while there are few runs, the median
+    over endpoints later. It is only ever drawn upwards: a write with fsync really is that noisy.
     """
     endpoints = residual.shape[1]
     own_degrees = np.maximum(runs - 1, 0)
@@ -183,12 +182,10 @@ def _spread(quantile: Quantile, residual: Floats, runs: npt.NDArray[np.int64]) -
 def _common_error(quantile: Quantile, shared: Floats) -> float:
     """Half-width (95 %) of what identical runs have in common: it wanders more than any single endpoint."""
     own_degrees = max(len(shared) - 1, 0)
-    assumed = 3 * quantile.assumed_spread if quantile is P50 else quantile.assumed_spread
-    floor = assumed if len(shared) < FEW_RUNS else quantile.least_spread
-    variance = (PRIOR_RUNS * floor**2 + float(np.sum((shared - np.mean(shared)) ** 2))) / (
-        PRIOR_RUNS + own_degrees
-    )
-    return float(stats.t.ppf(0.975, PRIOR_RUNS + own_degrees) * math.sqrt(variance * (1 + 1 / len(shared))))
+    floor = quantile.assumed_shared if len(shared) < FEW_RUNS else quantile.least_spread
+    degrees = PRIOR_RUNS + own_degrees
+    variance = (PRIOR_RUNS * floor**2 + float(np.sum((shared - np.mean(shared)) ** 2))) / degrees
+    return t_half_width(0.95, degrees) * math.sqrt(variance * (1 + 1 / len(shared)))
 
 
 def t_half_width(probability: float, degrees: float) -> float:
@@ -197,7 +194,7 @@ def t_half_width(probability: float, degrees: float) -> float:
 
 
 def holm(p_values: Floats, rate: float) -> npt.NDArray[np.bool_]:
-    """Which of several tests stand when at most ``rate`` of all families may hold a false one. NaN never stands."""
+    """Which tests stand if at most ``rate`` of such families may hold a false one. NaN never stands."""
     flat = p_values.ravel()
     stands = np.zeros(len(flat), bool)
     order = [index for index in np.argsort(flat) if np.isfinite(flat[index])]

@@ -11,6 +11,7 @@ from perf_pipeline.core.model import (
     Effect,
     EndpointVerdict,
     Outcome,
+    Reason,
     SloReport,
     SloStatus,
     Verdict,
@@ -21,32 +22,47 @@ from perf_pipeline.core.wording import change, count, interval, listing
 def decide_outcome(
     slo: SloReport, comparison: Comparison, *, require_verdict: bool = False
 ) -> tuple[Outcome, str]:
-    """Outcome and sentence. ``require_verdict``: an undecided comparison makes an otherwise good run invalid."""
-    if not slo.valid:
-        return Outcome.INVALID, f"invalid: {'; '.join(reason.sentence for reason in slo.invalid_reasons)}"
-    if slo.breaches:
-        return Outcome.SLO_BREACHED, f"slo_breached: {listing([r.sentence for r in slo.breaches], limit=3)}"
-    silent = [endpoint.endpoint for endpoint in slo.endpoints if endpoint.status is not SloStatus.MET]
-    if silent:
-        return Outcome.INVALID, f"invalid: no objective could be checked for {listing(silent)}"
+    """Outcome and sentence. ``require_verdict``: undecided makes an otherwise good run invalid."""
     verdicts = list(comparison.judgement.endpoints.values()) if comparison.compared else []
-    regressed = [one for one in verdicts if one.verdict is Verdict.REGRESSED]
-    against = _against(comparison)
-    if regressed:
-        slower = listing([_figures(one) for one in regressed], limit=4)
-        others = _tally(verdicts, without=Verdict.REGRESSED)
-        return Outcome.REGRESSED, f"regressed: {slower} {against}{'; ' + others if others else ''}"
+    silent = [one.endpoint for one in slo.endpoints if one.status is not SloStatus.MET]
     undecided = _undecided(comparison, verdicts)
-    if require_verdict and undecided:
-        return Outcome.INVALID, f"invalid: a verdict is required, but {undecided}"
-    met = f"passed: {count(len(slo.endpoints), 'endpoint')} met their SLOs"
+    if not slo.valid:
+        outcome, why = Outcome.INVALID, _first(slo.invalid_reasons)
+    elif slo.breaches:
+        outcome, why = Outcome.SLO_BREACHED, _first(slo.breaches)
+    elif silent:
+        outcome, why = Outcome.INVALID, f"no objective could be checked for {listing(silent)}"
+    elif any(one.verdict is Verdict.REGRESSED for one in verdicts):
+        outcome, why = Outcome.REGRESSED, _regressed(comparison, verdicts)
+    elif require_verdict and undecided:
+        outcome, why = Outcome.INVALID, f"a verdict is required, but {undecided}"
+    else:
+        outcome, why = Outcome.PASSED, _passed(slo, comparison, verdicts)
+    return outcome, f"{outcome}: {why}"
+
+
+def _first(reasons: list[Reason]) -> str:
+    """The first sentences; a person who needs the rest opens the report."""
+    more = f" (and {len(reasons) - _SENTENCES} more)" if len(reasons) > _SENTENCES else ""
+    return "; ".join(reason.sentence for reason in reasons[:_SENTENCES]) + more
+
+
+def _regressed(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
+    slower = [_figures(one) for one in verdicts if one.verdict is Verdict.REGRESSED]
+    others = _tally([one for one in verdicts if one.verdict is not Verdict.REGRESSED])
+    return f"{listing(slower, limit=4)} {_against(comparison)}{'; ' + others if others else ''}"
+
+
+def _passed(slo: SloReport, comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
+    met = f"{count(len(slo.endpoints), 'endpoint')} met their SLOs"
     if not verdicts:
-        return Outcome.PASSED, f"{met}; {undecided}"
+        return f"{met}; {_undecided(comparison, verdicts)}"
     common = comparison.judgement.common
     notable = f"; {common.sentence}" if common is not None and _notable(common.p50_ratio) else ""
-    return Outcome.PASSED, f"{met}; {_tally(verdicts)} {against}{notable}"
+    return f"{met}; {_tally(verdicts)} {_against(comparison)}{notable}"
 
 
+_SENTENCES = 3
 _NOTABLE = 1.10  # a change of everything from which on it belongs into the first sentence
 
 
@@ -69,12 +85,12 @@ def _undecided(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
     return f"{listing([f'{one.endpoint} is {one.verdict} ({one.sentence})' for one in unknown], limit=2)}"
 
 
-def _tally(verdicts: list[EndpointVerdict], without: Verdict | None = None) -> str:
+def _tally(verdicts: list[EndpointVerdict]) -> str:
     """``1 endpoint improved, 5 unchanged, 1 inconclusive``, in that order."""
     words: list[str] = []
     for verdict in (Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE):
         number = sum(one.verdict is verdict for one in verdicts)
-        if number and verdict is not without:
+        if number:
             noun = str(number) if words else count(number, "endpoint")
             words.append(f"{noun} {verdict.value.replace('_', ' ')}")
     return ", ".join(words)

@@ -14,14 +14,18 @@ def percent(ratio: float) -> str:
 
 def change(ratio: float) -> str:
     """A factor as signed change: 1.48 is ``+48 %``, 0.9 is ``-10 %``, 4.2 is ``×4.2``."""
-    return f"×{ratio:.1f}" if ratio >= 3 else f"{100.0 * (ratio - 1.0):+.0f} %"
+    return f"×{ratio:.1f}" if ratio >= 3 else f"{_signed(ratio)} %"
 
 
 def interval(low: float, high: float) -> str:
     """Two factors as signed changes: ``+41..+56 %``."""
     if high >= 3:
         return f"{change(low)}..{change(high)}"
-    return f"{100.0 * (low - 1.0):+.0f}..{100.0 * (high - 1.0):+.0f} %"
+    return f"{_signed(low)}..{_signed(high)} %"
+
+
+def _signed(ratio: float) -> str:
+    return f"{round(100.0 * (ratio - 1.0)):+d}"  # an integer has no -0
 
 
 def milliseconds(value: float) -> str:
