@@ -58,6 +58,7 @@ SNAPSHOT_SERIES = "prometheus-series.json"
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
+REPORT_JUNIT = "report.junit.xml"
 VALUES_FOLDER = "values"  # what the Dagster steps hand to each other
 
 # The home folder (PERF_PIPELINE_HOME, default .perf-pipeline in the project):
@@ -65,6 +66,7 @@ ENV_ROOT = "PERF_PIPELINE_ROOT"
 ENV_HOME = "PERF_PIPELINE_HOME"
 ENV_TOOLS = "PERF_PIPELINE_TOOLS"
 ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
+ENV_PROMETHEUS_URL = "PERF_PIPELINE_PROMETHEUS_URL"  # use this Prometheus, start none
 DEFAULT_HOME = ".perf-pipeline"
 STORE_FILE = "store.sqlite"
 

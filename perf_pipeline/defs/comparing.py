@@ -1,0 +1,106 @@
+"""What a measured run is compared with, and whether it joins it: the store asked, the pure core deciding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
+from perf_pipeline.core.model import (
+    BaselineRef,
+    Comparison,
+    EndpointVerdict,
+    Fingerprint,
+    Judgement,
+    LoadResult,
+    Outcome,
+    RunSamples,
+    SloReport,
+    Verdict,
+)
+from perf_pipeline.core.verdict import compare
+from perf_pipeline.store.repository import Store
+from perf_pipeline.suite import Suite
+
+ReadSamples = Callable[[Path], RunSamples]
+
+
+def compare_with_baseline(
+    *,
+    suite: Suite,
+    load: LoadResult,
+    slo: SloReport,
+    store: Store,
+    run_folder: Callable[[str], Path],
+    read_samples: ReadSamples,
+) -> Comparison:
+    """The verdict per endpoint, or why there is none. ``read_samples`` raises FileNotFoundError."""
+    started = time.monotonic()
+    if not slo.valid:
+        return _not_compared(suite, load, "the run is invalid, and an invalid run is not compared")
+    ref = store.baseline(
+        load.fingerprint, suite.baseline, before=_begun(store, load), exclude_run=load.run_id
+    )
+    if ref is None:
+        return _not_compared(suite, load, _why_no_baseline(store, load.fingerprint, suite.baseline.minimum))
+    baseline = samples_of(ref.run_ids, run_folder=run_folder, read_samples=read_samples)
+    missing = [run_id for run_id in ref.run_ids if run_id not in baseline]
+    ref = BaselineRef(mode=ref.mode, run_ids=ref.run_ids, revisions=ref.revisions, missing_run_ids=missing)
+    if not baseline:
+        why = f"the samples of all {len(missing)} baseline runs are gone"
+        return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
+    judgement = compare(list(baseline.values()), read_samples(run_folder(load.run_id)), suite.verdict)
+    return Comparison(
+        run_id=load.run_id,
+        compared=True,
+        baseline=ref,
+        judgement=judgement,
+        judged_s=time.monotonic() - started,
+    )
+
+
+def samples_of(
+    run_ids: list[str], *, run_folder: Callable[[str], Path], read_samples: ReadSamples
+) -> Mapping[str, RunSamples]:
+    """Run id -> samples, in the order given, without those whose files are gone."""
+    found = {}
+    for run_id in run_ids:
+        try:
+            found[run_id] = read_samples(run_folder(run_id))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def decide_baseline(
+    *, suite: Suite, load: LoadResult, slo: SloReport, comparison: Comparison, outcome: Outcome, store: Store
+) -> BaselineDecision:
+    """Whether the run enters the automatic baseline; carried out by ``Store.apply_decision``."""
+    pending = store.pending_improved(load.fingerprint, before=_begun(store, load), exclude_run=load.run_id)
+    return baseline_decision(
+        policy=suite.baseline, slo=slo, comparison=comparison, outcome=outcome, pending=pending
+    )
+
+
+def _begun(store: Store, load: LoadResult) -> datetime:
+    return store.find_run(load.run_id).started_at
+
+
+def _why_no_baseline(store: Store, fingerprint: Fingerprint, minimum: int) -> str:
+    other = store.nearest_other_fingerprint(fingerprint)
+    few = "no baseline yet" if minimum <= 1 else f"fewer than {minimum} accepted runs"
+    if other is None:
+        return f"{few}: nothing comparable was run before"
+    return f"{few} under these conditions; the nearest differs in {'; '.join(fingerprint.differences(other))}"
+
+
+def _not_compared(suite: Suite, load: LoadResult, why: str) -> Comparison:
+    verdicts = {
+        name: EndpointVerdict(endpoint=name, verdict=Verdict.NO_BASELINE, sentence=why)
+        for name in suite.endpoints
+    }
+    return Comparison(
+        run_id=load.run_id, compared=False, why_not=why, judgement=Judgement(endpoints=verdicts)
+    )

@@ -1,0 +1,133 @@
+"""Runs a benchmark in this process, as a run of the Dagster instance that the UI shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunConfig
+from dagster._core.execution.api import execute_run
+from dagster._core.instance.ref import InstanceRef
+
+from perf_pipeline.conventions import ENV_HOME
+from perf_pipeline.core.model import RunReport, RunRequest
+from perf_pipeline.defs.build import job_name
+from perf_pipeline.defs.cancelling import terminable
+from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig, ConfigurationError, check_request
+from perf_pipeline.defs.console import silent_console
+from perf_pipeline.defs.instance import prepare_dagster_home
+from perf_pipeline.defs.ledger import failure_sentence
+from perf_pipeline.defs.lost import TAG_OWNER, end_lost_runs, owner_tag
+from perf_pipeline.defs.origin import reconstructable_job, remote_origin
+from perf_pipeline.defs.progress import listening
+from perf_pipeline.defs.values import FIRST_STEP, read_value
+from perf_pipeline.load.progress import Progress
+from perf_pipeline.project import find_project
+from perf_pipeline.suite_file import discover_suites, load_suite
+
+# Capturing stdout would put a pipe between a progress bar and its terminal, with a `tail` process behind it.
+_OWN_CONSOLE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
+
+@dataclass(frozen=True)
+class LaunchResult:
+    """How the Dagster run ended; what the benchmark found is in the store under ``run_id``."""
+
+    run_id: str
+    status: DagsterRunStatus  # SUCCESS, FAILURE or CANCELED
+    sentence: str | None  # why it failed, in one line
+    report: RunReport | None  # None: it did not come so far
+
+    @property
+    def cancelled(self) -> bool:
+        return self.status is DagsterRunStatus.CANCELED
+
+
+def run_benchmark(
+    suite_name: str,
+    request: RunRequest,
+    *,
+    home: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> LaunchResult:
+    """Run the suite's benchmark to its end; blocking, in this process.
+
+    Ctrl-C (SIGINT), SIGTERM and "Terminate" in the UI end it: all that was started has stopped and the store
+    and Dagster know it as cancelled when this returns, with ``cancelled`` set. Raises ConfigurationError and
+    SuiteError before anything is started.
+    """
+    _check(suite_name, request)
+    os.environ[ENV_HOME] = str(
+        home.resolve()
+    )  # the definitions are loaded below, and again by the UI's servers
+    dagster_home = prepare_dagster_home(home)
+    listener = listening(on_progress) if on_progress else nullcontext()
+    with _instance(dagster_home) as instance, silent_console(), listener:
+        end_lost_runs(instance)
+        run = _create_run(instance, suite_name, request)
+        try:
+            with terminable(instance, run.run_id):
+                execute_run(reconstructable_job(run.job_name), run, instance)
+        finally:
+            _end_if_not_begun(instance, run.run_id)
+        return _result(instance, run.run_id, home)
+
+
+def _check(suite_name: str, request: RunRequest) -> None:
+    found = discover_suites(find_project().root)
+    if suite_name not in found:
+        raise ConfigurationError(f"there is no suite '{suite_name}' (there is {', '.join(sorted(found))})")
+    check_request(load_suite(found[suite_name]), request)
+
+
+@contextmanager
+def _instance(dagster_home: Path) -> Iterator[DagsterInstance]:
+    reference = InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE)
+    with DagsterInstance.from_ref(reference) as instance:
+        yield instance
+
+
+def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest) -> DagsterRun:
+    job = reconstructable_job(job_name(suite_name))
+    definition = job.get_definition()
+    step = f"{suite_name}__{FIRST_STEP}"
+    # Without a logger named in the config Dagster takes its own, which cannot be silenced.
+    config = RunConfig(ops={step: BenchmarkConfig.of(request)}, loggers={"console": {}})
+    return instance.create_run_for_job(
+        job_def=definition,
+        run_config=config.to_config_dict(),  # type: ignore[no-untyped-call]
+        tags={**definition.run_tags, TAG_LAUNCHED_BY: request.launched_by, TAG_OWNER: owner_tag()},
+        remote_job_origin=remote_origin(
+            find_project().root, definition, job.repository.get_definition().name
+        ),
+        job_code_origin=job.get_python_origin(),
+    )
+
+
+def _end_if_not_begun(instance: DagsterInstance, run_id: str) -> None:
+    """A run that an interrupt kept from its first step would look as if it were about to start, for ever."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run, message="Interrupted before the first step.")
+
+
+def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        raise RuntimeError(f"Dagster has lost run {run_id} while it ran")
+    failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    event = failures[0].dagster_event if failures else None
+    return LaunchResult(
+        run_id=run_id,
+        status=run.status,
+        sentence=failure_sentence(event.step_failure_data) if event else None,
+        report=read_value(home, run_id, "run_report", RunReport),
+    )

@@ -1,0 +1,166 @@
+"""Sees to it that the store knows how every benchmark ended, whatever ended it.
+
+Dagster tears resources down after the last step, also when a step failed or the run was interrupted. What
+happened is read from the run's own events then, so that no step has to catch anything for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psutil
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    InitResourceContext,
+    ResourceDefinition,
+)
+from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
+from dagster._utils.interrupts import capture_interrupts
+from dagster_shared.error import SerializableErrorInfo
+
+from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.defs.values import benchmark_id
+from perf_pipeline.processes import is_alive
+from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.repository import Store
+from perf_pipeline.store.values import StoredRun
+
+CANCEL_MESSAGE = "Interrupted; everything that was started has been stopped."
+
+
+@dataclass
+class Ledger:
+    """The store, as one Dagster run uses it. ``run_id``: the benchmark's id."""
+
+    store: Store
+    project: Project
+    instance: DagsterInstance
+    run: DagsterRun
+    run_id: str
+
+    def begin(self, request: RunRequest) -> None:
+        """The benchmark is under way, owned by this process; earlier ones whose process died are ``lost``."""
+        host = socket.gethostname()
+        self.store.mark_lost(is_alive, host, _now())
+        self.store.begin_run(
+            run_id=self.run_id,
+            request=request,
+            run_folder=str(self.project.run_folder(self.run_id)),
+            owner_pid=os.getpid(),
+            owner_started=psutil.Process().create_time(),
+            host=host,
+            at=_now(),
+        )
+
+    def end(self, outcome: Outcome, sentence: str) -> str:
+        """End without a record. Returns the stored sentence, which begins with the outcome."""
+        said = f"{outcome.value}: {sentence}"
+        self.store.set_outcome(self.run_id, outcome, said, _now())
+        return said
+
+    def save(self, record: RunRecord) -> None:
+        self.store.save_record(record, _now())
+
+    def resume(self) -> None:
+        """A re-execution of later steps takes its benchmark over, so that its death would be seen."""
+        if self.run_id == self.run.run_id:
+            return
+        known = _find(self.store, self.run_id)
+        if known is not None:
+            self.begin(
+                RunRequest(
+                    suite=known.suite,
+                    target=known.target,
+                    profile=known.profile,
+                    revision=known.revision,
+                    note=known.note,
+                    launched_by=known.launched_by,
+                )
+            )
+
+    def settle(self) -> None:
+        """Called when the run is over: a benchmark that still counts as running gets its outcome."""
+        interrupted, failure = self._how_it_ended()
+        run = self.instance.get_run_by_id(self.run.run_id)
+        if interrupted and run is not None and run.status is DagsterRunStatus.STARTED:
+            # Otherwise Dagster takes an interrupt that it did not send itself for a failure.
+            self.instance.report_run_canceling(run, message=CANCEL_MESSAGE)
+        known = _find(self.store, self.run_id)
+        if known is None or known.outcome is not None:
+            return
+        if interrupted:
+            self.end(Outcome.CANCELLED, f"the run was ended {failure or 'between two steps'}")
+        elif failure:
+            self.end(Outcome.INVALID, f"internal error {failure}")
+        else:
+            self.end(Outcome.CANCELLED, "only some steps were selected, and run_report was not among them")
+
+    def _how_it_ended(self) -> tuple[bool, str]:
+        """Whether it was interrupted, and ``in <step>[: <error>]`` of the first step that did not succeed."""
+        run = self.instance.get_run_by_id(self.run.run_id) or self.run
+        entries = self.instance.all_logs(
+            run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_SUCCESS}
+        )
+        events = [entry.dagster_event for entry in entries if entry.dagster_event]
+        failures = [event for event in events if event.event_type is DagsterEventType.STEP_FAILURE]
+        canceling = run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+        if failures:
+            data, step = failures[0].step_failure_data, step_name(failures[0].step_key)
+            if canceling or data.error_source is ErrorSource.INTERRUPT:
+                return True, f"in step {step}"
+            return False, f"in step {step}: {failure_sentence(data)}"
+        succeeded = {event.step_key for event in events}
+        return canceling or not succeeded.issuperset(run.step_keys_to_execute or ()), ""
+
+
+def step_name(step_key: str | None) -> str:
+    """``multiplayer__load_test`` -> ``load_test``."""
+    return (step_key or "").rpartition("__")[2]
+
+
+def failure_sentence(data: StepFailureData) -> str:
+    """What went wrong in a step, in one line: what a ``Failure`` said, or the innermost exception."""
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error: SerializableErrorInfo | None = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split()) if error is not None else "unknown"
+
+
+def ledger_resource(project: Project) -> ResourceDefinition:
+    """One Ledger per Dagster run; its teardown settles the outcome."""
+
+    def open_ledger(context: InitResourceContext) -> Iterator[Ledger]:
+        run, instance = context.run, context.instance
+        if run is None or instance is None:
+            raise RuntimeError("the ledger needs a Dagster run")
+        with Store(project.store_url) as store:
+            ledger = Ledger(store, project, instance, run, benchmark_id(instance, run))
+            ledger.resume()
+            try:
+                yield ledger
+            finally:
+                with capture_interrupts():  # a second Ctrl-C must not keep the outcome from being written
+                    ledger.settle()
+
+    return ResourceDefinition(open_ledger, description="The store of runs, and the outcome of this one.")
+
+
+def _find(store: Store, run_id: str) -> StoredRun | None:
+    try:
+        return store.find_run(run_id)
+    except StoreError:
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,145 @@
+"""The steps that measure: ``monitoring_stack`` -> ``load_test`` -> ``prometheus_snapshot``."""
+
+# No `from __future__ import annotations` here: Dagster needs the types of parameters, not their names.
+from typing import NoReturn
+
+from dagster import (
+    AssetExecutionContext,
+    AssetIn,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+
+from perf_pipeline.conventions import RAW_SAMPLES
+from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, StackState
+from perf_pipeline.defs import metadata
+from perf_pipeline.defs.config import BenchmarkConfig, ConfigurationError, launched_by
+from perf_pipeline.defs.ledger import Ledger
+from perf_pipeline.defs.parts import Parts
+from perf_pipeline.defs.progress import reporter
+from perf_pipeline.defs.running_stack import RunningStack
+from perf_pipeline.load.errors import LoadError
+from perf_pipeline.stack.base import NotReady
+from perf_pipeline.suite import Suite
+
+POOL = "generator_host"  # all steps: evaluating one run would disturb the measurement of another
+
+
+def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
+    prefix = suite.name
+
+    @asset(
+        key_prefix=prefix,
+        group_name=suite.name,
+        pool=POOL,
+        description=_what_there_is(suite),
+    )
+    def monitoring_stack(
+        context: AssetExecutionContext,
+        config: BenchmarkConfig,
+        ledger: ResourceParam[Ledger],
+        running_stack: ResourceParam[RunningStack],
+    ) -> MaterializeResult[StackState]:
+        try:
+            request = config.request(suite, launched_by=launched_by(context.run.tags))
+        except ConfigurationError as error:
+            raise Failure(str(error), allow_retries=False) from None
+        ledger.begin(request)
+        folder = ledger.project.run_folder(ledger.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            state = running_stack.start(suite=suite, request=request, run_id=ledger.run_id, run_folder=folder)
+        except NotReady as error:
+            _not_ready(ledger, error.sentence, error.name)
+        for note in running_stack.notes:
+            context.log.info(note)
+        return MaterializeResult(value=state, metadata=metadata.of_stack(state))
+
+    @asset(
+        key_prefix=prefix,
+        group_name=suite.name,
+        pool=POOL,
+        ins={"monitoring_stack": AssetIn(key_prefix=prefix)},
+        description=f"k6 runs {suite.script} against the target; only its measured phase counts.",
+    )
+    def load_test(
+        context: AssetExecutionContext,
+        monitoring_stack: StackState,
+        ledger: ResourceParam[Ledger],
+        running_stack: ResourceParam[RunningStack],
+        parts: ResourceParam[Parts],
+    ) -> MaterializeResult[LoadResult]:
+        folder = ledger.project.run_folder(ledger.run_id)
+        if not running_stack.started:
+            if (folder / RAW_SAMPLES).exists():
+                raise Failure(
+                    f"the load of run {ledger.run_id} had begun when it failed, and a second one would be "
+                    "counted into the same run: start a new run.",
+                    allow_retries=False,
+                )
+            context.log.info("The stack of the failed run has gone; starting it again.")
+        try:
+            state = monitoring_stack
+            if not running_stack.started:
+                state = running_stack.start(
+                    suite=suite, request=state.request, run_id=ledger.run_id, run_folder=folder
+                )
+            load = parts.run_load(
+                suite=suite,
+                stack=state,
+                home=ledger.project.home,
+                on_progress=reporter(context.log.info),
+            )
+        except NotReady as error:
+            _not_ready(ledger, error.sentence, error.name)
+        except LoadError as error:
+            _not_ready(ledger, str(error), "load")
+        return MaterializeResult(value=load, metadata=metadata.of_load(load))
+
+    @asset(
+        key_prefix=prefix,
+        group_name=suite.name,
+        pool=POOL,
+        ins={
+            "monitoring_stack": AssetIn(key_prefix=prefix),
+            "load_test": AssetIn(key_prefix=prefix),
+        },
+        description="What Prometheus recorded of exactly this run, reconciled with k6's raw samples.",
+    )
+    def prometheus_snapshot(
+        monitoring_stack: StackState,
+        load_test: LoadResult,
+        ledger: ResourceParam[Ledger],
+        running_stack: ResourceParam[RunningStack],
+        parts: ResourceParam[Parts],
+    ) -> MaterializeResult[PrometheusSnapshot]:
+        state = running_stack.with_prometheus(monitoring_stack)
+        snapshot = parts.snapshot(
+            suite=suite,
+            stack=state,
+            load=load_test,
+            samples=parts.samples(ledger.project.run_folder(ledger.run_id)),
+        )
+        return MaterializeResult(value=snapshot, metadata=metadata.of_snapshot(snapshot))
+
+    return [monitoring_stack, load_test, prometheus_snapshot]
+
+
+def _not_ready(ledger: Ledger, sentence: str, reason: str) -> NoReturn:
+    said = ledger.end(Outcome.NOT_READY, sentence)
+    raise Failure(said, metadata={"reason": reason}, allow_retries=False) from None
+
+
+def _what_there_is(suite: Suite) -> str:
+    profiles = "\n".join(f"- `{name}`: {profile.description}" for name, profile in suite.profiles.items())
+    targets = "\n".join(
+        f"- `{name}`: {target.base_url or 'the reference backend, started here'}"
+        for name, target in suite.targets.items()
+    )
+    return (
+        "Prometheus and the target are up, healthy, and agree about the time.\n\n"
+        f"Profiles:\n{profiles}\n\nTargets:\n{targets}"
+    )

@@ -1,0 +1,186 @@
+"""What Dagster's UI shows beside a materialisation. Numbers are charted over time, so their names are stable.
+
+Pure: values in, metadata out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster import MetadataValue
+
+from perf_pipeline.core.model import (
+    Comparison,
+    LoadResult,
+    Outcome,
+    PrometheusSnapshot,
+    RunReport,
+    SloReport,
+    StackState,
+)
+from perf_pipeline.report import formats
+from perf_pipeline.report.words import NOT_COMPARED, SLO_STATUSES, VERDICTS
+
+Metadata = dict[str, Any]  # what Dagster takes as metadata: texts, numbers, MetadataValue
+
+
+def of_stack(state: StackState) -> Metadata:
+    return _present(
+        {
+            "run_id": state.run_id,
+            "target": f"{state.request.target} ({state.base_url})",
+            "profile": state.request.profile,
+            "revision": state.revision,
+            "note": state.request.note or None,
+            "stack": state.stack,
+            "prometheus": f"{state.prometheus_version} at {state.prometheus_url}",
+            "clock_skew_s": state.clock_skew_s,
+            "setup_s": state.setup_s,
+            "run_folder": MetadataValue.path(state.run_folder),
+        }
+    )
+
+
+def of_load(load: LoadResult) -> Metadata:
+    seconds = max((load.measure_ended_unix_ms - load.measure_started_unix_ms) / 1000.0, 0.0)
+    requests = sum(count.sent for count in load.counts.values())
+    return _present(
+        {
+            "requests": requests,
+            "rate_per_s": requests / seconds if seconds else None,
+            "failed": sum(count.failed for count in load.counts.values()),
+            "dropped_iterations": load.dropped_iterations,
+            "cpu_host_mean_ratio": load.cpu.host_mean_ratio if load.cpu else None,
+            "cpu_host_max_ratio": load.cpu.host_max_ratio if load.cpu else None,
+            "cpu_k6_mean_ratio": load.cpu.k6_mean_ratio if load.cpu else None,
+            "exit": f"{load.exit_code}: {load.exit_meaning}",
+            "k6": load.k6_version,
+            "fingerprint": load.fingerprint.key(),
+            "command": MetadataValue.md(f"```\n{' '.join(load.command)}\n```"),
+        }
+    )
+
+
+def of_snapshot(snapshot: PrometheusSnapshot) -> Metadata:
+    rows = [
+        (
+            one.endpoint,
+            formats.ms(one.exact_p50_ms),
+            formats.ms(one.prometheus_p50_ms),
+            formats.ms(one.exact_p95_ms),
+            formats.ms(one.prometheus_p95_ms),
+            f"{one.exact_succeeded} + {one.exact_failed}",
+            f"{_or_dash(one.prometheus_succeeded)} + {_or_dash(one.prometheus_failed)}",
+            "yes" if one.agrees else f"no: {one.note}",
+        )
+        for one in snapshot.reconciliation
+    ]
+    head = ("endpoint", "p50 ms", "Prometheus", "p95 ms", "Prometheus", "ok + failed", "Prometheus", "agrees")
+    return _present(
+        {
+            "complete": snapshot.complete,
+            "problem": snapshot.problem.sentence if snapshot.problem else None,
+            "query_s": snapshot.query_s,
+            "reconciliation": _table(head, rows),
+        }
+    )
+
+
+def of_slo(report: SloReport) -> Metadata:
+    """Charted: ``p95_ms/<endpoint>``, ``p50_ms/…``, ``error_ratio/…``, ``rate_per_s/…``, one number each."""
+    charted: Metadata = {}
+    for one in report.endpoints:
+        charted[f"p95_ms/{one.endpoint}"] = one.p95_ms
+        charted[f"p50_ms/{one.endpoint}"] = one.p50_ms
+        charted[f"error_ratio/{one.endpoint}"] = one.error_ratio
+        charted[f"rate_per_s/{one.endpoint}"] = one.achieved_per_s
+    head = ("endpoint", "SLO", "p50 ms", "p95 ms", "objective", "headroom", "errors", "allowed", "requests")
+    rows = [
+        (
+            one.endpoint,
+            f"{SLO_STATUSES[one.status].sign} {SLO_STATUSES[one.status].word}",
+            formats.ms(one.p50_ms),
+            formats.ms(one.p95_ms),
+            formats.ms(one.p95_objective_ms),
+            formats.percent(one.headroom_ratio),
+            formats.percent(one.error_ratio),
+            formats.percent(one.error_objective_ratio),
+            formats.count(one.requests),
+        )
+        for one in report.endpoints
+    ]
+    reasons = [*report.invalid_reasons, *report.breaches, *report.warnings]
+    return _present(
+        {
+            "valid": report.valid,
+            "objectives": _table(head, rows),
+            "found": MetadataValue.md("\n".join(f"- {one.sentence}" for one in reasons)) if reasons else None,
+            **charted,
+        }
+    )
+
+
+def of_comparison(comparison: Comparison) -> Metadata:
+    head = ("endpoint", "verdict", "p50", "interval", "p95", "interval", "why")
+    rows = []
+    for one in comparison.judgement.endpoints.values():
+        badge = VERDICTS[one.verdict] if comparison.compared else NOT_COMPARED
+        effects = [
+            text
+            for effect in (one.p50, one.p95)
+            for text in (
+                formats.change(effect.ratio if effect else None),
+                formats.interval(effect.low if effect else None, effect.high if effect else None),
+            )
+        ]
+        rows.append((one.endpoint, f"{badge.sign} {badge.word}", *effects, one.sentence))
+    baseline = comparison.baseline
+    common = comparison.judgement.common
+    return _present(
+        {
+            "compared": comparison.compared,
+            "why_not": comparison.why_not or None,
+            "baseline_runs": len(baseline.run_ids) if baseline else 0,
+            "baseline": f"{baseline.mode}: {', '.join(baseline.run_ids)}" if baseline else None,
+            "common_p50_ratio": common.p50_ratio if common else None,
+            "common_p95_ratio": common.p95_ratio if common else None,
+            "verdicts": _table(head, rows) if rows else None,
+        }
+    )
+
+
+def of_report(report: RunReport, run_folder: Path) -> Metadata:
+    html = run_folder / report.html
+    return {
+        "outcome": report.outcome.value,
+        "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
+        "run_id": report.run_id,
+        "report": MetadataValue.url(html.as_uri()),
+        "html": MetadataValue.path(html),
+        "markdown": MetadataValue.path(run_folder / report.markdown),
+        "json": MetadataValue.path(run_folder / report.json_file),
+        "baseline": report.baseline_sentence,
+    }
+
+
+def _bold(outcome: Outcome, sentence: str) -> str:
+    return f"**{outcome.value}**{sentence.removeprefix(outcome.value)}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> MetadataValue:
+    lines = (" | ".join(_cell(text) for text in line) for line in (head, ["---"] * len(head), *rows))
+    return MetadataValue.md("\n".join(f"| {line} |" for line in lines))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _or_dash(value: int | None) -> str:
+    return formats.NONE if value is None else str(value)
+
+
+def _present(metadata: Metadata) -> Metadata:
+    return {name: value for name, value in metadata.items() if value is not None}

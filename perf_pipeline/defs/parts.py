@@ -1,0 +1,110 @@
+"""The edges that the steps go through: what starts processes, asks Prometheus and writes reports.
+
+Imports inside functions: the code location would otherwise wait for polars and matplotlib.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from perf_pipeline.conventions import ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
+from perf_pipeline.core.model import (
+    LoadResult,
+    PrometheusSnapshot,
+    RunRecord,
+    RunReport,
+    RunSamples,
+    StackState,
+)
+from perf_pipeline.load.progress import Progress
+from perf_pipeline.project import Project
+from perf_pipeline.stack.base import NotReady, Stack
+from perf_pipeline.suite import Suite, Target
+
+
+class Parts:
+    """The real ones. A test that needs one part to fail overrides one method."""
+
+    def stack(self, project: Project) -> Stack:
+        """Local processes, or the Prometheus that PERF_PIPELINE_PROMETHEUS_URL names."""
+        from perf_pipeline.stack.embedded import EmbeddedStack  # noqa: PLC0415
+        from perf_pipeline.stack.external import ExternalStack  # noqa: PLC0415
+
+        url = os.environ.get(ENV_PROMETHEUS_URL)
+        return ExternalStack(url, project.home) if url else EmbeddedStack(project.home, project.tools)
+
+    def run_load(
+        self, *, suite: Suite, stack: StackState, home: Path, on_progress: Callable[[Progress], None]
+    ) -> LoadResult:
+        """Raises LoadError when nothing was measured."""
+        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
+        from perf_pipeline.load.run import run_load  # noqa: PLC0415
+
+        target = suite.targets[stack.request.target]
+        return run_load(
+            suite=suite,
+            stack=stack,
+            k6=find_k6(),
+            home=home,
+            on_progress=on_progress,
+            read_target=lambda: _ask(stack.base_url, target),
+        )
+
+    def samples(self, run_folder: Path) -> RunSamples:
+        """Raises FileNotFoundError when the folder has lost them."""
+        from perf_pipeline.load.samples import load_samples  # noqa: PLC0415
+
+        return load_samples(run_folder)
+
+    def snapshot(
+        self, *, suite: Suite, stack: StackState, load: LoadResult, samples: RunSamples
+    ) -> PrometheusSnapshot:
+        """Never raises for a Prometheus that does not answer: the snapshot names the problem."""
+        from perf_pipeline.prometheus.snapshot import take_snapshot  # noqa: PLC0415
+
+        return take_snapshot(suite=suite, stack=stack, load=load, exact=samples)
+
+    def reports(
+        self,
+        *,
+        record: RunRecord,
+        suite: Suite,
+        samples: RunSamples,
+        baseline: Mapping[str, RunSamples],
+        run_folder: Path,
+    ) -> RunReport:
+        """Write the reports of a run into its folder; ``baseline``: run id -> samples, oldest first."""
+        from perf_pipeline.report.write import write_reports  # noqa: PLC0415
+
+        series_file = run_folder / SNAPSHOT_SERIES
+        files = write_reports(
+            record,
+            suite=suite,
+            run_folder=run_folder,
+            samples=samples,
+            baseline=list(baseline.values()),
+            series=json.loads(series_file.read_text()) if series_file.exists() else None,
+        )
+        return RunReport(
+            run_id=record.stack.run_id,
+            outcome=record.outcome,
+            sentence=record.sentence,
+            html=str(files["html"]),
+            markdown=str(files["markdown"]),
+            json_file=str(files["json"]),
+            baseline_sentence=record.baseline_sentence,
+        )
+
+
+def _ask(base_url: str, target: Target) -> tuple[str | None, bool]:
+    """Revision of the target after the load (None: it does not tell), and whether it answers."""
+    from perf_pipeline.stack.target import probe_health, read_revision  # noqa: PLC0415
+
+    try:
+        probe_health(base_url, target)
+        return read_revision(base_url, target), True
+    except NotReady:
+        return None, False

@@ -1,0 +1,52 @@
+"""The way of live progress from the load step to whoever started the run in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from perf_pipeline.load.progress import Progress
+
+LOG_EVERY_S = 5.0
+
+Listener = Callable[[Progress], None]
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Every progress of a load that runs in this process goes to ``listener`` meanwhile."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def reporter(log: Callable[[str], None], *, every_s: float = LOG_EVERY_S) -> Listener:
+    """A callback for ``run_load``: tells all listeners, and writes a line with ``log`` every ``every_s``."""
+    last = float("-inf")
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        for listener in _listeners:
+            listener(progress)
+        now = time.monotonic()
+        if now - last >= every_s:
+            last = now
+            log(sentence(progress))
+
+    return report
+
+
+def sentence(progress: Progress) -> str:
+    """Such as ``measure: 15 of 110 s, 525 requests (35.0 per s), 2 failed``."""
+    parts = [f"{progress.phase}: {progress.elapsed_s:.0f} of {progress.planned_s:.0f} s"]
+    if progress.requests is not None:
+        rate = f" ({progress.rate_per_s:.1f} per s)" if progress.rate_per_s is not None else ""
+        parts.append(f"{progress.requests} requests{rate}")
+    if progress.failed is not None:
+        parts.append(f"{progress.failed} failed")
+    return ", ".join(parts)

@@ -1,0 +1,65 @@
+"""The end of a measured run: its outcome, its place in the baseline, its record and its reports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from perf_pipeline.core.model import (
+    Comparison,
+    LoadResult,
+    PrometheusSnapshot,
+    RunRecord,
+    RunReport,
+    SloReport,
+    StackState,
+)
+from perf_pipeline.core.outcome import decide_outcome
+from perf_pipeline.defs.comparing import decide_baseline, samples_of
+from perf_pipeline.defs.ledger import Ledger
+from perf_pipeline.defs.parts import Parts
+from perf_pipeline.suite import Suite
+
+
+def finish_run(
+    *,
+    suite: Suite,
+    stack: StackState,
+    load: LoadResult,
+    snapshot: PrometheusSnapshot,
+    slo: SloReport,
+    comparison: Comparison,
+    ledger: Ledger,
+    parts: Parts,
+) -> RunReport:
+    """Decide, store, report, in this order: a report that cannot be written takes no outcome with it."""
+    outcome, sentence = decide_outcome(slo, comparison)
+    decision = decide_baseline(
+        suite=suite, load=load, slo=slo, comparison=comparison, outcome=outcome, store=ledger.store
+    )
+    record = RunRecord(
+        stack=stack,
+        load=load,
+        snapshot=snapshot,
+        slo=slo,
+        comparison=comparison,
+        outcome=outcome,
+        sentence=sentence,
+        baseline_sentence=decision.sentence,
+    )
+    ledger.save(record)
+    said = ledger.store.apply_decision(
+        decision, run_id=load.run_id, policy=suite.baseline, at=datetime.now(UTC)
+    )
+    if said != record.baseline_sentence:
+        record = record.model_copy(update={"baseline_sentence": said})
+        ledger.save(record)
+    run_folder = ledger.project.run_folder
+    baseline = comparison.baseline
+    compared_with = baseline.run_ids if baseline else []
+    return parts.reports(
+        record=record,
+        suite=suite,
+        samples=parts.samples(run_folder(load.run_id)),
+        baseline=samples_of(compared_with, run_folder=run_folder, read_samples=parts.samples),
+        run_folder=run_folder(load.run_id),
+    )
