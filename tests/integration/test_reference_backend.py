@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import threading
@@ -166,7 +167,7 @@ class TestEqualStarts:
         with running(tmp_path / "two") as elsewhere:
             assert fingerprint(elsewhere) == expected
 
-    def test_the_data_are_those_of_this_fixture_version(self, tmp_path: Path) -> None:
+    def test_the_data_are_those_of_this_fixture_version(self) -> None:
         """Changed on purpose? Raise FIXTURE_VERSION, or folders built before keep the old data."""
         digest = sha256()
         for row in (*fixtures.prices(730), *fixtures.articles()):
@@ -189,6 +190,7 @@ class TestItsCommand:
         assert refused == f"Port {port} on 127.0.0.1 is already in use: give another --port."
 
     def test_a_data_folder_of_another_backend_is_refused(self, backend: Backend, data_dir: Path) -> None:
+        assert backend.process.poll() is None
         assert "is in use by another reference backend" in refusal(command(data_dir))
 
     @pytest.mark.parametrize("days", ["29", "many"])
@@ -207,15 +209,16 @@ class TestItsCommand:
             backend.process.send_signal(signal.SIGTERM)
             assert seconds(lambda: backend.process.wait(STOP_TIMEOUT_S)) < 1.2  # 0.7 on an idle machine
             asking.join(STOP_TIMEOUT_S)
+            assert not asking.is_alive()
 
 
 def refusal(argv: list[str]) -> str:
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=START_TIMEOUT_S)
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=START_TIMEOUT_S)
     assert (ended.returncode, ended.stdout) == (2, "")
     (sentence,) = ended.stderr.splitlines()
     return sentence
 
 
 def cut_off(backend: Backend) -> None:
-    with pytest.raises(httpx.HTTPError):
+    with contextlib.suppress(httpx.HTTPError):  # or a 500, whichever the server still manages
         backend.api.get("/news/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from perf_pipeline.demo.endpoints import MEASURED_NAMES, name_of
@@ -65,7 +67,7 @@ class TestWhichRequestsAreChosen:
     def test_the_exact_share_is_spread_evenly(self, share: float) -> None:
         chosen = [count for count in range(1, 1001) if is_chosen(count, share)]
         assert len(chosen) == round(1000 * share)
-        gaps = {after - before for before, after in zip(chosen, chosen[1:], strict=False)}
+        gaps = {after - before for before, after in pairwise(chosen)}
         assert max(gaps) - min(gaps) <= 1
 
     def test_no_share_chooses_nothing(self) -> None:
