@@ -14,6 +14,7 @@ TAG_ENDPOINT = "endpoint"
 TAG_PHASE = "phase"
 PHASE_WARMUP = "warmup"
 PHASE_MEASURE = "measure"
+PHASE_SETUP = "setup"  # requests that prepare the load; never judged
 
 # k6 metrics. An endpoint's own Trend is named by the suite (default below) and holds successes only.
 METRIC_ERRORS = "api_errors"  # Counter: one per request without the expected answer
@@ -43,6 +44,7 @@ def prometheus_counter(metric: str) -> str:
 # Environment of the scenario (read as __ENV in k6).
 ENV_BASE_URL = "BASE_URL"
 ENV_PROFILE = "PERF_PROFILE"
+ENV_RUN_ID = "PERF_RUN_ID"  # tells this run's data on the target from every other's
 ENV_IN_PIPELINE = "PERF_PIPELINE"  # "1": only the circuit breaker is active, objectives are judged later
 ENV_SECRET_HEADERS = "PERF_SECRET_HEADERS"  # JSON: header -> name of the environment variable with its value
 

@@ -62,14 +62,14 @@ class Problems:
         ]
 
 
-def read_scalar(node: Node, where: str, kind: Kind[T], problems: Problems) -> T:
+def read_scalar(node: Node, line: int, where: str, kind: Kind[T], problems: Problems) -> T:
     if not isinstance(node, ScalarNode) or (node.tag == _NULL and node.style is None):
-        problems.add(line_of(node), where, f"is {_describe(node)}; write for example {kind.example}")
+        problems.add(line, where, f"is {_describe(node)}; write for example {kind.example}")
         return kind.placeholder
     try:
         return kind.parse(str(node.value).strip())
     except ValueError as error:
-        problems.add(line_of(node), where, str(error))
+        problems.add(line, where, str(error))
         return kind.placeholder
 
 
@@ -112,7 +112,7 @@ class Section:
             )
             return
         if isinstance(keys, Kind):
-            read_scalar(key_node, self.where, keys, self._problems)
+            read_scalar(key_node, line, self.where, keys, self._problems)
         elif key not in keys:
             self._problems.add(line, self.where, f"unknown key '{key}'{did_you_mean(key, keys)}")
             return
@@ -150,7 +150,8 @@ class Section:
             if not self.absent:
                 self.missing(key, f"{key}: {kind.example}")
             return kind.placeholder
-        return read_scalar(self._values[key][1], self.place(key), kind, self._problems)
+        line, node = self._values[key]
+        return read_scalar(node, line, self.place(key), kind, self._problems)
 
     def missing(self, key: str, example: str) -> None:
         self.problem(f"'{key}' is missing; add for example '{example}'")
@@ -169,7 +170,9 @@ class Section:
 
     def scalars(self, key: str, kind: Kind[T]) -> list[T]:
         """The list of values under ``key``; empty when it is missing."""
-        return [read_scalar(node, where, kind, self._problems) for node, where in self._items(key)]
+        return [
+            read_scalar(node, line_of(node), where, kind, self._problems) for node, where in self._items(key)
+        ]
 
     def list_of_sections(self, key: str, *, keys: Sequence[str]) -> list[Section]:
         return [Section(node, where, self._problems, keys=keys) for node, where in self._items(key)]

@@ -31,8 +31,8 @@ def read_profiles(top: Section, endpoints: Mapping[str, Endpoint]) -> dict[str, 
     if not entries and section.sound and not section.absent:
         section.problem("has no profile; name at least one")
     profiles = {name: _read_profile(name, entry, entries) for name, entry in entries.items()}
-    for name, entry in entries.items():
-        if entry.sound and endpoints:
+    if section.sound:  # a rate may be a share of one that could not be read
+        for name, entry in entries.items():
             _check_samples(entry, profiles[name], endpoints)
     return profiles
 
@@ -114,6 +114,7 @@ def _check_samples(entry: Section, profile: Profile, endpoints: Mapping[str, End
     iterations = profile.planned_iterations or int(profile.duration_s * (profile.peak_rate_per_s or 0))
     needed = max(profile.min_samples.p50, profile.min_samples.p95)
     planned = {name: int(iterations * endpoint.weight + 1e-9) for name, endpoint in endpoints.items()}
+    # A weight that could not be read, or is 0, has been said already.
     short = [name for name, count in planned.items() if count < needed and endpoints[name].weight > 0]
     if short:
         fewest = min(short, key=lambda name: planned[name])

@@ -34,6 +34,6 @@ export function dayUpdate(number) {
     grade: 'B',
     score_breakdown: { returns: 300, risk: 100, consistency: 100 + day },
     portfolio_history: Array.from({ length: DAYS }, (_, n) => ({ day: n + 1, value: INITIAL_CASH + 10 * n })),
-    is_finished: day === DAYS,
+    is_finished: false, // a finished game may refuse the next update
   };
 }

@@ -1,21 +1,19 @@
-"""What must be equal for two runs to be comparable."""
+"""The load plan's part of a run's fingerprint."""
 
 from __future__ import annotations
 
 import json
 from hashlib import sha256
 
-from perf_pipeline.core.model import Fingerprint
 from perf_pipeline.suite import Profile, Suite
-
-NO_CONTROL = "none"
 
 
 def plan_hash(suite: Suite, profile: Profile) -> str:
     """Equal exactly when the same requests are sent at the same rates for the same times.
 
-    Objectives, descriptions and metric names stay out: they change how a run is judged or shown, not what the
-    target has to do. Rates are hashed as resolved, so a profile written as ``70% of standard`` changes with it.
+    Objectives, descriptions and metric names stay out: they change how a run is judged or shown, not what
+    the target has to do. Rates are hashed as resolved: a profile written as ``70% of standard``
+    changes with it.
     """
     plan = {
         "endpoints": sorted([e.name, e.method, e.path, e.weight] for e in suite.endpoints.values()),
@@ -24,29 +22,3 @@ def plan_hash(suite: Suite, profile: Profile) -> str:
         "users": [profile.users, profile.users_duration_s, profile.pace_s],
     }
     return sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def make_fingerprint(
-    suite: Suite,
-    profile: Profile,
-    *,
-    target: str,
-    script_hash: str,
-    k6_major: int,
-    stack: str,
-    host_class: str,
-    data_volume: str,
-    control: str = NO_CONTROL,
-) -> Fingerprint:
-    return Fingerprint(
-        suite=suite.name,
-        target=target,
-        profile=profile.name,
-        plan_hash=plan_hash(suite, profile),
-        script_hash=script_hash,
-        k6_major=k6_major,
-        stack=stack,
-        host_class=host_class,
-        data_volume=data_volume,
-        control=control,
-    )

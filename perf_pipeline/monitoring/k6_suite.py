@@ -1,4 +1,4 @@
-"""``suite.json``: the suite as k6 needs it. k6 reads no YAML, and what is computed here it need not compute."""
+"""``suite.json``: the suite as k6 needs it, which reads no YAML, with everything computed that can be."""
 
 from __future__ import annotations
 
