@@ -37,9 +37,9 @@ class BaselineReads(Database):
         """The runs to compare with, oldest first; None: there is no baseline.
 
         A pinned set is taken as it is, however small. Else the newest ``policy.keep`` accepted runs, None
-        when they are fewer than ``policy.minimum``. ``before`` leaves out automatic members that started later:
-        a report made again does not compare a run with its successors. ``exclude_run`` is the candidate itself.
-        Raises StoreError.
+        when they are fewer than ``policy.minimum``. ``before`` leaves out automatic members that started
+        later: a report made again does not compare a run with its successors. ``exclude_run`` is the
+        candidate itself. Raises StoreError.
         """
         query = _members_in_force(fingerprint.key()).order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
         if exclude_run is not None:
@@ -141,7 +141,7 @@ class BaselineReads(Database):
         if not history:
             query = query.where(MemberRow.removed_at.is_(None))
         with self._reading() as session:
-            return [baseline_member(*row.tuple()) for row in session.execute(query)]
+            return [baseline_member(*row._tuple()) for row in session.execute(query)]
 
     def promotions(
         self,
@@ -219,7 +219,7 @@ def _stored(session: Session, row: BaselineRow, *, in_use: bool) -> StoredBaseli
         created_at=row.created_at,
         created_by=row.created_by,
         reason=row.reason,
-        members=[baseline_member(*found.tuple()) for found in session.execute(members)],
+        members=[baseline_member(*found._tuple()) for found in session.execute(members)],
         promotions=[promotion(decision) for decision in session.scalars(decisions)],
     )
 

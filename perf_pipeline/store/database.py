@@ -109,6 +109,11 @@ class Database:
         said = " ".join(str(cause or error).split())
         for secret in _secrets(self._url):
             said = said.replace(secret, "***")
+        if any(words in said for words in ("database is locked", "lock timeout")):
+            return (
+                f"the store at {self.where} was held by another process for over {LOCK_WAIT_S} s: "
+                "end that process, or try again."
+            )
         return (
             f"the store at {self.where} cannot be used ({said[:300]}): check that it is there, that you may "
             "write to it, and PERF_PIPELINE_STORE_URL."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
 from perf_pipeline.core.model import (
     Effect,
     EndpointSlo,
@@ -55,12 +57,18 @@ def record_json(record: RunRecord) -> dict[str, Any]:
     text = record.model_dump_json()
     try:
         RunRecord.model_validate_json(text)
-    except ValueError as error:
+    except ValidationError as error:
         raise StoreError(
-            f"the record of run {record.stack.run_id} would not read back from the store: {error}"
+            f"the record of run {record.stack.run_id} would not read back from the store: {first(error)}."
         ) from error
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def first(error: ValidationError) -> str:
+    """The first problem, in one line."""
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def endpoint_row(run_id: str, slo: EndpointSlo, verdict: EndpointVerdict | None) -> EndpointResultRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from perf_pipeline.store.mapping import (
     MEASURED,
     endpoint_point,
     endpoint_row,
+    first,
     outcome_of,
     record_json,
     stored_run,
@@ -180,10 +182,10 @@ class RunStore(Database):
             document = row.record
         try:
             return RunRecord.model_validate(document)
-        except ValueError as error:
+        except ValidationError as error:
             raise StoreError(
                 f"the record of run {run_id} was written by another version of perf-pipeline "
-                f"and cannot be read: {error}"
+                f"and cannot be read ({first(error)}): use that version to show it."
             ) from error
 
     def endpoint_history(

@@ -1,0 +1,93 @@
+"""Runs for the tests of the store: good ones, each with one thing changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from perf_pipeline.core.baseline import baseline_decision
+from perf_pipeline.core.model import Fingerprint, Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.store.repository import Store
+from perf_pipeline.suite import BaselinePolicy
+from tests.unit.builders import (
+    STARTED,
+    comparison,
+    fingerprint,
+    load_result,
+    run_record,
+    slo_report,
+    stack_state,
+)
+
+POLICY = BaselinePolicy()
+HOST = "bench-1"
+
+
+def at(minute: float) -> datetime:
+    return STARTED + timedelta(minutes=minute)
+
+
+def measured(
+    run_id: str,
+    *,
+    started_at: datetime = STARTED,
+    verdicts: dict[str, Verdict] | None = None,
+    outcome: Outcome = Outcome.PASSED,
+    under: Fingerprint | None = None,
+) -> RunRecord:
+    """The record of a run; ``verdicts``: endpoints that are not unchanged."""
+    under = under or fingerprint()
+    return run_record(
+        stack=stack_state(
+            run_id=run_id,
+            request=RunRequest(
+                suite=under.suite, target=under.target, profile=under.profile, launched_by="tests"
+            ),
+        ),
+        load=load_result(
+            run_id=run_id, fingerprint=under, started_at=started_at, revision_after=f"rev-of-{run_id}"
+        ),
+        slo=slo_report(run_id=run_id, valid=outcome is not Outcome.INVALID),
+        comparison=comparison(verdicts, run_id=run_id),
+        outcome=outcome,
+    )
+
+
+def begun(store: Store, run_id: str, minute: float = 0, **overrides: Any) -> None:
+    good: dict[str, Any] = {
+        "run_id": run_id,
+        "request": RunRequest(suite="multiplayer", launched_by="tests", note="nightly"),
+        "run_folder": f"/runs/{run_id}",
+        "owner_pid": 4711,
+        "owner_started": 1_700_000_000.25,
+        "host": HOST,
+        "at": at(minute),
+    }
+    store.begin_run(**(good | overrides))
+
+
+def saved(store: Store, record: RunRecord) -> None:
+    """Begun and measured, as the pipeline does it."""
+    begun(store, record.stack.run_id, request=record.stack.request, at=record.load.started_at)
+    store.save_record(record, record.load.ended_at)
+
+
+def ran(
+    store: Store, run_id: str, minute: float, verdicts: dict[str, Verdict] | None = None, **more: Any
+) -> str:
+    """A run from begin to the policy's decision about the baseline; returns the sentence."""
+    record = measured(run_id, started_at=at(minute), verdicts=verdicts, **more)
+    saved(store, record)
+    pending = store.pending_improved(
+        record.load.fingerprint, before=record.load.started_at, exclude_run=run_id
+    )
+    decision = baseline_decision(
+        policy=POLICY, slo=record.slo, comparison=record.comparison, outcome=record.outcome, pending=pending
+    )
+    return store.apply_decision(decision, run_id=run_id, policy=POLICY, at=at(minute + 2))
+
+
+def members(store: Store, under: Fingerprint | None = None, policy: BaselinePolicy = POLICY) -> list[str]:
+    """Run ids that the next run would be compared with."""
+    found = store.baseline(under or fingerprint(), policy, before=None, exclude_run=None)
+    return found.run_ids if found else []
