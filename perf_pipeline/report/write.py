@@ -1,0 +1,58 @@
+"""Write a run's reports into its folder, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perf_pipeline import conventions as names
+from perf_pipeline.core.model import RunRecord, RunSamples
+from perf_pipeline.report.html import render_html
+from perf_pipeline.report.json_report import render_json
+from perf_pipeline.report.junit import render_junit
+from perf_pipeline.report.markdown import render_markdown
+from perf_pipeline.report.view import build_view
+from perf_pipeline.suite import Suite
+
+
+def write_reports(
+    record: RunRecord,
+    *,
+    suite: Suite,
+    run_folder: Path,
+    samples: RunSamples | None = None,
+    baseline: Sequence[RunSamples] = (),
+    series: Mapping[str, Any] | None = None,
+) -> dict[str, Path]:
+    """Returns ``html``, ``markdown``, ``json`` and ``junit`` -> file. Raises OSError.
+
+    JSON is written first: should a plot fail, the figures are safe.
+    """
+    written = {"json": write_whole(run_folder / names.REPORT_JSON, render_json(record))}
+    view = build_view(record, suite=suite, samples=samples, baseline=baseline, series=series)
+    written["markdown"] = write_whole(run_folder / names.REPORT_MARKDOWN, render_markdown(view))
+    written["junit"] = write_whole(run_folder / names.REPORT_JUNIT, render_junit(view))
+    written["html"] = write_whole(run_folder / names.REPORT_HTML, render_html(view))
+    return written
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """A reader sees the old file or the new one, never half of it; parents are made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return path
