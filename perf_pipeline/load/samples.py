@@ -149,9 +149,13 @@ def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[s
     The trend of failures carries no status. Its value is the very number of the request's own
     ``http_req_duration``, which does: the n-th of one value belongs to the n-th of the other.
     """
+    known = pl.Enum(endpoints)
     good = _metric_in(rows, [*endpoint_of]).with_columns(
         pl.lit(True).alias("ok"),
-        pl.col("metric_name").replace_strict(endpoint_of, return_dtype=pl.String).alias("endpoint"),
+        pl.col("metric_name")
+        .cast(pl.String)
+        .replace_strict(endpoint_of, return_dtype=known)
+        .alias("endpoint"),
         pl.lit(None, pl.Int32).alias("status"),
         pl.lit(None, pl.String).alias("kind"),
     )
@@ -163,21 +167,22 @@ def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[s
         .drop("status", "error_code")
         .with_columns(nth)
         .join(answers, on=[*key, "nth"], how="left", nulls_equal=True)
-        .with_columns(pl.lit(False).alias("ok"), _kind().alias("kind"))
+        .with_columns(
+            pl.lit(False).alias("ok"),
+            _kind().alias("kind"),
+            pl.col("endpoint").cast(pl.String).cast(known, strict=False),
+        )
+        .drop_nulls("endpoint")  # the set-up's own requests are none of the suite's endpoints
     )
     columns = ["endpoint", "phase", "timestamp", "metric_value", "ok", "status", "kind"]
-    return (
-        pl.concat([good.select(columns), bad.select(columns)])
-        .filter(pl.col("endpoint").is_in(endpoints))
-        .select(
-            pl.col("endpoint").cast(pl.Enum(endpoints)),
-            "phase",
-            (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
-            pl.col("metric_value").alias("duration_ms"),
-            "ok",
-            "status",
-            "kind",
-        )
+    return pl.concat([good.select(columns), bad.select(columns)]).select(
+        "endpoint",
+        "phase",
+        (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
+        pl.col("metric_value").alias("duration_ms"),
+        "ok",
+        "status",
+        "kind",
     )
 
 
@@ -212,7 +217,7 @@ def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
     return _metric(rows, names.METRIC_DROPPED).filter(
         (pl.col("phase") == names.PHASE_MEASURE)
         | pl.col("scenario").is_in(phase_of.implode())
-        | pl.col("scenario").str.starts_with(names.PHASE_MEASURE)
+        | pl.col("scenario").cast(pl.String).str.starts_with(names.PHASE_MEASURE)
     )
 
 
