@@ -23,9 +23,7 @@ def judge(
     baseline: Sequence[Mapping[str, Any]], candidates: Sequence[Mapping[str, Any]], control: str | None
 ) -> dict[str, dict[str, Any]]:
     """Endpoint -> verdict and (ratio, low, high) of p50 and p95."""
-    judgement = compare(
-        [_run(run, control) for run in baseline], _run(candidates[-1], control), VerdictSettings()
-    )
+    judgement = compare([_run(run, control) for run in baseline], _run(candidates[-1], control), SETTINGS)
     return {
         name: {"verdict": one.verdict.value, "p50": _figures(one.p50), "p95": _figures(one.p95)}
         for name, one in judgement.endpoints.items()

@@ -162,8 +162,8 @@ def _spread(quantile: Quantile, residual: Floats, runs: npt.NDArray[np.int64]) -
     """(standard deviation of identical runs, its degrees of freedom) per endpoint.
 
     An endpoint's own variance from a handful of runs is a poor figure: too small by chance, and a harmless
-    run looks slow. So it is drawn towards a typical one: the assumed spread while there are few runs, the median
-    over endpoints later. It is only ever drawn upwards: a write with fsync really is that noisy.
+    run looks slow. So it is drawn towards a typical one: the assumed spread while there are few runs, the
+    median over endpoints later. It is only ever drawn upwards: a write with fsync really is that noisy.
     """
     endpoints = residual.shape[1]
     own_degrees = np.maximum(runs - 1, 0)

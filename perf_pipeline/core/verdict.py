@@ -1,15 +1,15 @@
 """Is this run slower than its baseline? One verdict per endpoint, with effect, interval and noise.
 
 The seam: ``compare`` is a pure function from baseline samples and candidate samples to a ``Judgement``.
-Nothing outside this module, ``core.noise`` and ``core.advice`` knows how the judgement is reached, so that the
-inside can be replaced.
+Nothing outside this module, ``core.noise`` and ``core.advice`` knows how the judgement is reached, so that
+the inside can be replaced.
 
 How it is reached, in steps:
 
 1. p50 and p95 of each endpoint and run, in logarithms; an effect is the candidate's less the baseline's mean.
 2. What all endpoints have in common is taken away: the median over endpoints of the effects. A median, so
-   that one slowed endpoint does not make the others look faster. The same is done in each baseline run. With fewer
-   than three endpoints it cannot be done, and the judgement says so.
+   that one slowed endpoint does not make the others look faster. The same is done in each baseline run. With
+   fewer than three endpoints it cannot be done, and the judgement says so.
 3. The noise is the spread of the baseline runs after step 2, with a floor (``core.noise``), or what the run's
    own samples allow if that is more. The interval is Student's, 95 %.
 4. ``regressed`` (``improved``): the effect is over the floors of the settings in per cent *and* in ms, and it
