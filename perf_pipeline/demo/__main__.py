@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
-from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
+from perf_pipeline.conventions import EXIT_CONFIGURATION
 from perf_pipeline.demo import database, fixtures
 from perf_pipeline.demo.app import create_app
 from perf_pipeline.demo.faults import EXAMPLES, Faults, parse_faults
@@ -33,12 +33,13 @@ class _UsageError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     try:
-        return _serve(_options(argv))
+        _serve(_options(argv))
     except (_UsageError, database.DataFolderInUseError) as mistake:
         print(mistake, file=sys.stderr)
         return EXIT_CONFIGURATION
     except KeyboardInterrupt:
         return 130
+    return 0
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -65,7 +66,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> None:
     faults = _faults(options.faults)
     days = _days(options.days)
     with _listening(options.host, options.port) as listener, database.claim(options.data_dir):
@@ -83,9 +84,7 @@ def _serve(options: argparse.Namespace) -> int:
         host, port = listener.getsockname()[:2]
         volume = fixtures.data_volume(days)
         print(f"Reference backend {options.revision} ({volume}) on http://{host}:{port}", flush=True)
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-        return 0 if server.started else EXIT_INTERNAL  # uvicorn has logged why
+        uvicorn.Server(config).run(sockets=[listener])  # exits with 3 when the application cannot start
 
 
 def _faults(text: str) -> Faults:

@@ -17,7 +17,7 @@ from perf_pipeline.demo.pauses import pause
 DEATH_EXIT_CODE = 1
 # What k6 measures beyond the application: parsing the request, writing the answer, the loopback. Measured;
 # percentages are of the latency that the client sees, so it counts.
-CLIENT_SEES_MORE_S = 0.0003
+CLIENT_SEES_MORE_S = 0.0005
 
 
 class FaultInjection:
