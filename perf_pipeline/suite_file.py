@@ -68,7 +68,7 @@ def load_suite(path: Path) -> Suite:
         name=_suite_name(file, top),
         description=top.value("description", units.WORDS, ""),
         folder=file.parent,
-        script=top.value("script", units.WORDS, _DEFAULT_SCRIPT),
+        script=top.value("script", units.SCRIPT, _DEFAULT_SCRIPT),
         endpoints=endpoints,
         profiles=read_profiles(top, endpoints),
         targets=_read_targets(top, origins),

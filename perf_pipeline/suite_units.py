@@ -202,6 +202,12 @@ def environment_variable(text: str) -> str:
     return text
 
 
+def script(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.js", text):
+        raise ValueError(f"'{text}' is not a script in the suite's folder; write for example scenario.js")
+    return text
+
+
 def words(text: str) -> str:
     return text
 
@@ -219,6 +225,7 @@ METHOD = Kind(method, "GET")
 PATH = Kind(path, "/api/v1/health/")
 ORIGIN = Kind(origin, "https://staging.example.com")
 POINTER = Kind(pointer, "/version")
+SCRIPT = Kind(script, "scenario.js")
 NAME = Kind(name, "join_room_latency")
 HEADER = Kind(header, "Authorization")
 ENVIRONMENT_VARIABLE = Kind(environment_variable, "STAGING_TOKEN")

@@ -11,6 +11,7 @@ export function optionsFor(plan) {
     setupTimeout: SETUP_TIMEOUT,
     // Every system tag is a column of each raw sample and a label of each series: only what somebody reads.
     systemTags: ['status', 'method', 'name', 'scenario', 'error_code', 'expected_response'],
+    summaryTimeUnit: 'ms',
     summaryTrendStats: ['count', 'med', 'p(95)', 'max'],
     maxRedirects: 0, // load never follows a redirect to another origin, and one request is one request
     batch: 20,

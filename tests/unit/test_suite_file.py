@@ -354,6 +354,12 @@ class TestTheScript:
             "suite.yaml:2: script: 'load.js' is not in the suite's folder; write it or name another"
         ]
 
+    def test_lies_in_the_folder(self, breaking: Breaking) -> None:
+        assert breaking("endpoints:\n", "script: ../other/load.js\nendpoints:\n") == [
+            "suite.yaml:2: script: '../other/load.js' is not a script in the suite's folder;"
+            " write for example scenario.js"
+        ]
+
     def test_a_weight_of_zero_means_that_it_is_never_called(self, breaking: Breaking) -> None:
         assert breaking("weight: 2", "weight: 0")[0] == (
             "suite.yaml:6: endpoints.list_products.weight: 0 means that the scenario never calls it: raise"
