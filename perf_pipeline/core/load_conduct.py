@@ -89,7 +89,7 @@ def judge_target(suite: Suite, load: LoadResult, found: Validity) -> None:
         share = f"{held} of {load.planned_iterations} planned iterations ({percent(ratio)})"
         if _stalled(suite, load):
             sentence = (
-                f"the target stalled: {share} could not be sent or finished because all {load.max_users} "
+                f"the target stalled: {share} could not be sent or finished because the {load.max_users} "
                 "users were waiting for its answers; the latency figures leave out the worst"
             )
             found.breach("target_stalled", sentence)

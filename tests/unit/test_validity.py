@@ -150,7 +150,7 @@ class TestTheTarget:
         )
         assert found(validity) == ([], ["target_stalled"], [])
         assert "60 of 550 planned iterations (11 %)" in validity.breaches[0].sentence
-        assert "all 60 users" in validity.breaches[0].sentence
+        assert "the 60 users were waiting" in validity.breaches[0].sentence
 
     def test_that_still_held_users_at_the_end_has_stalled_too(self):
         validity = judged(completed_iterations=500, **sent(500))
