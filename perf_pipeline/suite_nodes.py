@@ -99,12 +99,17 @@ class Section:
         if not isinstance(node, MappingNode):
             advice = "of names" if isinstance(keys, Kind) else f"with {', '.join(keys)}"
             self.problem(f"is {_describe(node)}; write a mapping {advice}")
+            self.absent = True
             return
         for key_node, value_node in node.value:
             self._take(key_node, value_node, keys)
 
     def _take(self, key_node: Node, value_node: Node, keys: Sequence[str] | Kind[str]) -> None:
-        key, line = str(key_node.value), line_of(key_node)
+        line = line_of(key_node)
+        if not isinstance(key_node, ScalarNode):
+            self._problems.add(line, self.where, f"has {_describe(key_node)} as a key; write a word")
+            return
+        key = str(key_node.value)
         if key in self._values:
             first = self._values[key][0]
             self._problems.add(

@@ -24,6 +24,8 @@ def check_script(suite: Suite, top: Section, endpoints: Section, shown: Callable
     if not script.is_file():
         top.problem(f"'{suite.script}' is not in the suite's folder; write it or name another", "script")
         return []
+    if not suite.endpoints:
+        return []  # the section is missing or broken, which has been said
     files = [script, *(file for file in sorted(suite.folder.glob("*.js")) if file != script)]
     texts = {file: _without_comments(file.read_text(encoding="utf-8")) for file in files}
     for name, endpoint in suite.endpoints.items():

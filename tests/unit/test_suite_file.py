@@ -167,6 +167,11 @@ class TestKeys:
             " add for example 'limits: {requests: 50/s, users: 50, duration: 10m}'"
         ]
 
+    def test_a_list_in_place_of_a_mapping_is_one_problem(self, breaking: Breaking) -> None:
+        assert breaking("slo: {p95: 0.4s, errors: 2%}", "slo: [400ms, 2%]") == [
+            "suite.yaml:12: endpoints.place_order.slo: is a list; write a mapping with p95, p50, errors"
+        ]
+
     def test_a_key_without_value_is_empty(self, breaking: Breaking) -> None:
         assert breaking("weight: 2", "weight:") == [
             "suite.yaml:6: endpoints.list_products.weight: is empty; write for example 1"
@@ -391,6 +396,7 @@ class TestTheFile:
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
+            ("? [a]\n: b\n" + GOOD, "has a list as a key; write a word"),
             ("# nothing\n", "is empty; start from k6/multiplayer/suite.yaml"),
             (
                 "- a\n",
