@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from perf_pipeline.conventions import PHASE_MEASURE, TAG_PHASE
 from perf_pipeline.load.command import scenario_flags
 from perf_pipeline.load.errors import CapExceededError, LoadError
 from perf_pipeline.load.probe import K6
@@ -31,7 +32,9 @@ class Requirements:
     """What k6 says the script will do. Rates are iterations per second."""
 
     total_duration_s: float  # graceful stop included
-    load_duration_s: float  # until the last iteration may start
+    load_duration_s: float  # of load; pauses between scenarios are none
+    load_end_s: float  # on the load's clock: no iteration starts later
+    measure_start_s: float  # on the load's clock
     max_users: int  # of the scenario with most
     peak_rate_per_s: float | None  # None: no scenario with a fixed rate
     setup_timeout_s: float
@@ -118,7 +121,11 @@ def parse_requirements(text: str) -> Requirements:
         rates = [rate for scenario in scenarios for rate in _rates(scenario)]
         return Requirements(
             total_duration_s=seconds(found["totalDuration"]),
-            load_duration_s=max((_end(scenario) for scenario in scenarios), default=0.0),
+            load_duration_s=_covered([(_start(scenario), _end(scenario)) for scenario in scenarios]),
+            load_end_s=max((_end(scenario) for scenario in scenarios), default=0.0),
+            measure_start_s=min(
+                (_start(scenario) for scenario in scenarios if _phase(scenario) == PHASE_MEASURE), default=0.0
+            ),
             max_users=max((_users(scenario) for scenario in scenarios), default=int(found["maxVUs"])),
             peak_rate_per_s=max(rates, default=None),
             setup_timeout_s=seconds(found.get("setupTimeout"), K6_DEFAULT_TIMEOUT_S),
@@ -188,7 +195,25 @@ def _rates(scenario: dict[str, Any]) -> list[float]:
     ]
 
 
+def _start(scenario: dict[str, Any]) -> float:
+    return seconds(scenario.get("startTime"))
+
+
+def _phase(scenario: dict[str, Any]) -> str | None:
+    phase: str | None = (scenario.get("tags") or {}).get(TAG_PHASE)
+    return phase
+
+
+def _covered(spans: list[tuple[float, float]]) -> float:
+    """Length of the union of time spans."""
+    total, reached = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
 def _end(scenario: dict[str, Any]) -> float:
     stages = sum(seconds(stage.get("duration")) for stage in scenario.get("stages") or [])
     own = seconds(scenario.get("duration") or scenario.get("maxDuration"))
-    return seconds(scenario.get("startTime")) + (stages or own)
+    return _start(scenario) + (stages or own)

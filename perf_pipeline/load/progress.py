@@ -20,17 +20,17 @@ class Progress:
 
     phase: str  # setup, warmup, measure, finish
     elapsed_s: float  # since the load began
-    planned_s: float  # warm-up and measured phase
+    planned_s: float  # warm-up, pause and measured phase
     requests: int | None
     failed: int | None
     rate_per_s: float | None  # requests per second since the last report
 
 
-def phase_at(elapsed_s: float | None, warmup_s: float, planned_s: float) -> str:
+def phase_at(elapsed_s: float | None, measure_start_s: float, planned_s: float) -> str:
     """The phase at a time on k6's own clock; None: the load has not begun."""
     if elapsed_s is None:
         return PHASE_SETUP
-    if elapsed_s < warmup_s:
+    if elapsed_s < measure_start_s:
         return PHASE_WARMUP
     return PHASE_MEASURE if elapsed_s < planned_s else PHASE_FINISH
 

@@ -52,8 +52,8 @@ def run_load(
     required = _check(suite=suite, target=target, profile=profile, stack=stack, k6=k6, folder=folder)
     blocked = complement(target_addresses(stack.base_url))
     plan = Plan(
-        warmup_s=profile.warmup_s,
-        planned_s=profile.warmup_s + profile.duration_s,
+        measure_start_s=required.measure_start_s,
+        planned_s=required.load_end_s,
         deadline_s=required.setup_timeout_s
         + required.total_duration_s
         + required.teardown_timeout_s

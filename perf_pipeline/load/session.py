@@ -26,8 +26,8 @@ LOG_END_S = 5.0
 class Plan:
     """How long the load is meant to take, and the deadline after which k6 hangs."""
 
-    warmup_s: float
-    planned_s: float  # warm-up and measured phase
+    measure_start_s: float  # on the load's clock, which starts after setup()
+    planned_s: float  # until no iteration starts any more
     deadline_s: float
 
 
@@ -137,7 +137,7 @@ class _Meter:
                 rate = max(0.0, (counts[0] - self._before[1]) / (now - self._before[0]))
             self._before = (now, counts[0])
         return Progress(
-            phase=phase_at(elapsed_s, self._plan.warmup_s, self._plan.planned_s),
+            phase=phase_at(elapsed_s, self._plan.measure_start_s, self._plan.planned_s),
             elapsed_s=elapsed_s or 0.0,
             planned_s=self._plan.planned_s,
             requests=counts[0] if counts else None,

@@ -237,7 +237,7 @@ class TestTheEndOfK6:
             K6Command(argv=deaf, env=dict(os.environ)),
             home=tmp_path,
             log_path=tmp_path / "k6.log",
-            plan=session.Plan(warmup_s=0, planned_s=1, deadline_s=0.5),
+            plan=session.Plan(measure_start_s=0, planned_s=1, deadline_s=0.5),
             api=None,
             target_pid=None,
             on_progress=nobody_looks,

@@ -186,7 +186,7 @@ class TestCaps:
             ({"rate": 100, "timeUnit": "1s"}, "700 requests/s"),
             ({"rate": 5, "timeUnit": "10ms"}, "3500 requests/s"),
             ({"rate": 1, "maxVUs": 501}, "501 users"),
-            ({"rate": 1, "startTime": "2h0m1s"}, "7311 s of load"),
+            ({"rate": 1, "duration": "2h0m11s"}, "7211 s of load"),
         ],
     )
     def test_hold_for_what_the_script_itself_asks_for(self, scenario: dict[str, Any], sentence: str) -> None:
@@ -210,6 +210,22 @@ class TestCaps:
         )
         assert (found.max_users, found.load_duration_s, found.peak_rate_per_s) == (501, 70.0, None)
         assert (found.total_duration_s, found.setup_timeout_s) == (100.0, 60.0)
+
+    def test_do_not_count_the_pause_between_warm_up_and_measured_phase(self) -> None:
+        def steady(start: str, duration: str, phase: str) -> dict[str, Any]:
+            return {
+                "executor": "constant-arrival-rate",
+                "rate": 5,
+                "startTime": start,
+                "duration": duration,
+                "tags": {"phase": phase},
+            }
+
+        scenarios = {"warmup": steady("0s", "10s", "warmup"), "measure": steady("12s", "1m50s", "measure")}
+        found = parse_requirements(
+            json.dumps({"scenarios": scenarios, "totalDuration": "2m30s", "maxVUs": 60})
+        )
+        assert (found.load_duration_s, found.load_end_s, found.measure_start_s) == (120.0, 122.0, 12.0)
 
     def test_durations_are_read_as_go_writes_them(self) -> None:
         assert [seconds(text) for text in ("1h0m3s", "500ms", "1m1.5s", "0s")] == [3603.0, 0.5, 61.5, 0.0]
