@@ -98,7 +98,7 @@ RunSamples = Mapping[str, Samples]
 
 
 class Fingerprint(Frozen):
-    """Everything that must be equal for two runs to be comparable. Compare field by field to say what differs."""
+    """Everything that must be equal for two runs to be comparable; compared field by field."""
 
     suite: str
     target: str
@@ -119,7 +119,9 @@ class Fingerprint(Frozen):
     def differences(self, other: Fingerprint) -> list[str]:
         """One phrase per field that differs, such as ``profile: smoke here, standard there``."""
         mine, theirs = self.model_dump(), other.model_dump()
-        return [f"{name}: {mine[name]} here, {theirs[name]} there" for name in mine if mine[name] != theirs[name]]
+        return [
+            f"{name}: {mine[name]} here, {theirs[name]} there" for name in mine if mine[name] != theirs[name]
+        ]
 
 
 class RunRequest(Frozen):

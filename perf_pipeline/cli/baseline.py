@@ -1,0 +1,132 @@
+"""``perf-pipeline baseline``: what runs are compared with, and who decided it."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from perf_pipeline.cli.shared import (
+    JsonOption,
+    RefusedError,
+    RunArgument,
+    SuiteArgument,
+    find_run,
+    named_suite,
+    open_store,
+    print_json,
+)
+from perf_pipeline.project import find_project
+
+app = typer.Typer(
+    help="Show or change the runs that new runs are compared with. Every change keeps who, when and why.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
+WhoOption = Annotated[str | None, typer.Option("--who", help="Who decides; default: the user logged in.")]
+TargetOption = Annotated[str, typer.Option("--target", help="Target of the suite.")]
+ProfileOption = Annotated[str, typer.Option("--profile", help="Load profile.")]
+
+
+@app.command("show")
+def show(
+    suite: SuiteArgument = None,
+    target: TargetOption = "local",
+    profile: ProfileOption = "standard",
+    as_json: JsonOption = False,
+) -> None:
+    """The baselines of a suite, target and profile: their runs, and every decision about them."""
+    from perf_pipeline.report.terminal import print_baselines  # noqa: PLC0415 - keeps `--help` fast
+
+    name = named_suite(find_project(), suite).name
+    with open_store() as store:
+        found = store.baselines(suite=name, target=target, profile=profile)
+    if as_json:
+        print_json([baseline.model_dump(mode="json") for baseline in found])
+    elif not found:
+        print(f"no baseline for {name} on {target} with profile {profile}: the first valid run becomes it.")
+    else:
+        print_baselines(found)
+
+
+@app.command("accept")
+def accept(
+    run: RunArgument,
+    reason: ReasonOption,
+    who: WhoOption = None,
+    reset: Annotated[
+        bool | None,
+        typer.Option(
+            "--reset/--no-reset",
+            help="Begin the baseline anew with this run. Default: only when it regressed or improved.",
+        ),
+    ] = None,
+) -> None:
+    """Take a run into the baseline by hand, such as a regression that is wanted."""
+    with open_store() as store:
+        found = find_run(store, run)
+        print(store.accept(found.run_id, who=_who(who), reason=_given(reason), at=_now(), reset=reset))
+
+
+@app.command("pin")
+def pin(
+    run: Annotated[list[str], typer.Argument(help="Run ids, or their beginnings.")],
+    reason: ReasonOption,
+    who: WhoOption = None,
+) -> None:
+    """Compare with exactly these runs from now on, such as those of a release."""
+    with open_store() as store:
+        run_ids = [find_run(store, prefix).run_id for prefix in run]
+        print(store.pin(run_ids, who=_who(who), reason=_given(reason), at=_now()))
+
+
+@app.command("unpin")
+def unpin(
+    reason: ReasonOption,
+    suite: SuiteArgument = None,
+    target: TargetOption = "local",
+    profile: ProfileOption = "standard",
+    who: WhoOption = None,
+) -> None:
+    """Go back from a pinned baseline to the automatic one."""
+    name = named_suite(find_project(), suite).name
+    with open_store() as store:
+        removed = store.unpin(
+            suite=name, target=target, profile=profile, who=_who(who), reason=_given(reason), at=_now()
+        )
+    print(f"{removed} runs are no longer pinned; the automatic baseline counts again.")
+
+
+@app.command("clear")
+def clear(
+    reason: ReasonOption,
+    suite: SuiteArgument = None,
+    target: TargetOption = "local",
+    profile: ProfileOption = "standard",
+    who: WhoOption = None,
+) -> None:
+    """Forget the baseline (also a pinned one): the next valid run starts a new one. Runs themselves stay."""
+    name = named_suite(find_project(), suite).name
+    with open_store() as store:
+        removed = store.clear(
+            suite=name, target=target, profile=profile, who=_who(who), reason=_given(reason), at=_now()
+        )
+    print(f"{removed} runs left the baseline of {name} on {target} with profile {profile}.")
+
+
+def _who(who: str | None) -> str:
+    return who or getpass.getuser()
+
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise RefusedError("--reason is empty: say why, in a few words, for whoever looks in later.")
+    return reason.strip()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,116 @@
+"""``perf-pipeline run``: one complete benchmark, from the stack to the verdict."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perf_pipeline.cli.shared import (
+    JsonOption,
+    RefusedError,
+    SuiteArgument,
+    named_suite,
+    open_store,
+    print_json,
+    print_record,
+)
+from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
+from perf_pipeline.core.model import Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.project import Project, find_project
+
+UNDECIDED = {Verdict.INCONCLUSIVE, Verdict.NO_BASELINE}
+
+
+def run(
+    suite: SuiteArgument = None,
+    target: Annotated[str, typer.Option(help="Target of the suite: where the load goes.")] = "local",
+    profile: Annotated[str, typer.Option(help="Load profile of the suite: how much load.")] = "standard",
+    revision: Annotated[
+        str | None, typer.Option(help="Refuse to run unless the target says that it runs this revision.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why this run is made; kept with it.")] = "",
+    prometheus: Annotated[
+        str | None, typer.Option(help="URL of a Prometheus that already runs; default: one of our own.")
+    ] = None,
+    require_verdict: Annotated[
+        bool, typer.Option("--require-verdict", help="Exit 5 unless every endpoint got a verdict.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one benchmark: stack up, load, record, judge, compare, report.
+
+    Exit codes: 0 passed, 2 wrong configuration, 3 regressed, 4 an objective was breached, 5 the measurement
+    cannot be judged, 6 not ready (nothing was sent), 130 cancelled, 1 internal error.
+    """
+    project = find_project()
+    if prometheus:
+        os.environ[ENV_PROMETHEUS_URL] = prometheus
+    request = RunRequest(
+        suite=named_suite(project, suite).name,
+        target=target,
+        profile=profile,
+        revision=revision,
+        note=note,
+        launched_by=f"{getpass.getuser()} (command line)",
+    )
+    begun = time.monotonic()
+    run_id = _launch(project, request, quiet=quiet or as_json)
+    with open_store(project) as store:
+        stored = store.find_run(run_id)
+        record = store.record(run_id) if stored.measured else None
+    if stored.outcome is None:
+        raise RuntimeError(f"run {run_id} ended without an outcome")
+    code = _exit_code(stored.outcome, record, require_verdict=require_verdict)
+    if as_json:
+        document = {
+            "run_id": run_id,
+            "outcome": stored.outcome,
+            "sentence": stored.sentence,
+            "exit_code": code,
+            "run_folder": str(project.run_folder(run_id)),
+            "wall_s": round(time.monotonic() - begun, 1),
+            "record": record.model_dump(mode="json") if record else None,
+        }
+        print_json(document)
+    elif record is not None:
+        print_record(project, record)
+    else:
+        print(stored.sentence)
+        _point_to_logs(project.run_folder(run_id))
+    raise typer.Exit(code)
+
+
+def _launch(project: Project, request: RunRequest, *, quiet: bool) -> str:
+    """Returns the id of the run. Raises RefusedError for a wrong target or profile: nothing was started."""
+    if not quiet:
+        print(f"{request.suite} on {request.target}, profile {request.profile}", file=sys.stderr, flush=True)
+    from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
+    from perf_pipeline.defs.config import ConfigurationError  # noqa: PLC0415 - Dagster takes 2 s to import
+    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415
+
+    with LoadDisplay(quiet=quiet) as display:
+        try:
+            return run_benchmark(request.suite, request, home=project.home, on_progress=display).run_id
+        except ConfigurationError as error:
+            raise RefusedError(str(error)) from error
+
+
+def _exit_code(outcome: Outcome, record: RunRecord | None, *, require_verdict: bool) -> int:
+    if require_verdict and outcome is Outcome.PASSED and record is not None:
+        verdicts = {verdict.verdict for verdict in record.comparison.judgement.endpoints.values()}
+        if verdicts & UNDECIDED:
+            return Outcome.INVALID.exit_code
+    return outcome.exit_code if outcome is not Outcome.LOST else EXIT_INTERNAL
+
+
+def _point_to_logs(folder: Path) -> None:
+    logs = sorted(folder.glob("*.log"))
+    if logs:
+        print("logs: " + ", ".join(str(log) for log in logs))
