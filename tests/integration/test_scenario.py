@@ -156,18 +156,18 @@ class TestStages:
         stages = [
             sum(start + a <= t < start + b for t in times) for a, b in ((0, 1100), (1100, 3100), (3100, 9999))
         ]
-        assert stages == pytest.approx([10, 11, 40], abs=2)
+        assert stages == pytest.approx([10, 11, 40], abs=3)
 
 
 class TestFixedUsers:
     def test_keep_their_pace(self, runs: Runs) -> None:
         assert runs["visitors"].exit_code == 0, runs["visitors"].said
-        assert len(runs["visitors"].of("iterations")) == pytest.approx(4 * 2 / 0.2, abs=4)
+        assert len(runs["visitors"].of("iterations")) == pytest.approx(4 * 3 / 0.5, abs=4)
 
-    def test_do_not_start_all_at_once(self, runs: Runs) -> None:
-        times = sorted(each.at_ms for each in runs["visitors"].of("http_reqs", "warmup"))
-        first_of_each_user = [t for t in times if t < times[0] + 195]
-        assert max(first_of_each_user) - min(first_of_each_user) > 100
+    def test_spread_their_starts_over_the_pace(self, runs: Runs) -> None:
+        times = [each.at_ms for each in runs["visitors"].of("http_reqs", "warmup")]
+        first_of_four_users = sorted(times)[: 4 * 3]
+        assert first_of_four_users[-1] - first_of_four_users[0] > 180, "at best 375 ms, together some 10 ms"
 
 
 class TestAnswersThatAreNotTheExpectedOnes:
