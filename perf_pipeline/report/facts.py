@@ -178,7 +178,7 @@ def hints(record: RunRecord) -> tuple[Hint, ...]:
     elif record.outcome == Outcome.PASSED and not record.comparison.compared:
         found.append(Hint("Run it again to compare with this run:", repeat_command(record)))
     elif Verdict.INCONCLUSIVE in verdicts:
-        found.append(Hint("Every further run narrows what can be told from noise:", repeat_command(record)))
+        found.append(Hint("Inconclusive is not unchanged; one more run may tell:", repeat_command(record)))
     return tuple(found)
 
 

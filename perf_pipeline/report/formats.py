@@ -21,6 +21,11 @@ def ms(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
+def promised_ms(value: float | None) -> str:
+    """An objective as it was written down: ``300``, ``7.5``."""
+    return NONE if value is None else f"{value:,.10g}"
+
+
 def with_unit(value: float | None) -> str:
     """``42.1 ms``."""
     text = ms(value)
@@ -61,11 +66,13 @@ def change(factor: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Two factors as an interval of change: ``+41..+56 %``."""
+    """Two factors as an interval of change: ``+41..+56 %``, and ``+41 %..×4.2``."""
     first, last = _change_number(low), _change_number(high)
     if NONE in (first, last):
         return NONE
-    return f"{first}..{last}" if last.startswith(TIMES) else f"{first}..{last} %"
+    if last.startswith(TIMES):
+        return f"{change(low)}..{last}"
+    return f"{first}..{last} %"
 
 
 def _change_number(factor: float | None) -> str:
@@ -92,7 +99,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

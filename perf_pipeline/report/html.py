@@ -38,7 +38,8 @@ def render_html(view: RunView) -> str:
         for one in view.endpoints
     ]
     rate = None if view.rate.empty else _svg(plots.rate(view.rate))
-    return _template().render(view=view, endpoints=endpoints, rate=rate)
+    users = None if not view.rate.users.any() else _svg(plots.users(view.rate))
+    return _template().render(view=view, endpoints=endpoints, rate=rate, users=users)
 
 
 def _svg(text: str) -> Markup:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET  # only writes
 
-from perf_pipeline.report.view import EffectView, EndpointView, RunView
+from perf_pipeline.report.endpoint_view import EffectView, EndpointView
+from perf_pipeline.report.view import RunView
 from perf_pipeline.report.words import BAD, WARN
 
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # not allowed in XML 1.0

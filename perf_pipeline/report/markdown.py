@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from perf_pipeline.core.model import Reason
-from perf_pipeline.report.view import EffectView, EndpointView, ReconciliationView, RunView
+from perf_pipeline.report.endpoint_view import EffectView, EndpointView
+from perf_pipeline.report.view import ReconciliationView, RunView
 
 
 def render_markdown(view: RunView) -> str:

@@ -1,59 +1,25 @@
-"""The plots of the HTML report: SVG by matplotlib, made part of the page.
+"""The plots of the HTML report.
 
-Text stays text, colours are the page's own (so that light and dark both work), nothing depends on the clock
-or on chance. Importing this module imports matplotlib, which takes about a second: import it where a report
+Importing this module imports matplotlib, which takes about a second: import it where a report
 is written, not where a command starts.
 """
 
 from __future__ import annotations
 
-import io
-import re
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from perf_pipeline.report import formats as f
+from perf_pipeline.report.inline_svg import BAD, BASE, GRID, LOW, NOW, OBJECTIVE, SMALL, WIDE, inline_svg
 from perf_pipeline.report.traces import Curve, Floats, RateTrace, Trace
 
-# Stand-ins that matplotlib draws with; in the page they become variables of its style sheet.
-INK, MUTED, GRID, NOW, BASE, OBJECTIVE, BAD = (f"#0{n}0{n}0{n}" for n in range(1, 8))
-_VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--line",
-    NOW: "--now",
-    BASE: "--base",
-    OBJECTIVE: "--objective",
-    BAD: "--bad",
-}
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "font.size": 9.0,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": MUTED,
-    "text.color": MUTED,
-    "xtick.color": GRID,
-    "ytick.color": GRID,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "lines.solid_capstyle": "round",
-    "path.simplify": False,
-}
-SMALL = (5.2, 2.35)  # inches at 72 units each: the page scales them to its column
-WIDE = (10.4, 2.2)
-BINS_BEYOND_OBJECTIVE = (
-    3.0  # an objective farther from the slowest requests than this factor is named, not drawn
-)
+SMALLEST_MS = 0.01  # what a logarithmic axis can show
+FEW_DOTS = 150  # so few can be drawn bolder
+REACH = 3.0  # an objective farther from the slowest requests than this factor is named, not drawn
 
 
 def latency_over_time(trace: Trace, label: str) -> str:
@@ -64,15 +30,15 @@ def latency_over_time(trace: Trace, label: str) -> str:
         _log_ms(axes.yaxis, low, high)
         axes.set_ylim(low, high)
         axes.grid(axis="y", color=GRID, linewidth=0.6)
-        axes.add_patch(_dots(trace.dots_t_s, trace.dots_ms))
+        axes.add_artist(_dots(trace.dots_t_s, trace.dots_ms))
         if len(trace.bins_t_s):
             axes.plot(trace.bins_t_s, trace.bins_p95_ms, color=NOW, linewidth=1.8)
             axes.plot(trace.bins_t_s, trace.bins_p50_ms, color=NOW, linewidth=1.2, linestyle=(0, (1, 1.6)))
-            for name, values in (("p95", trace.bins_p95_ms), ("p50", trace.bins_p50_ms)):
-                _beside(axes, values[-1], name, NOW)
+            _beside(axes, trace.bins_p95_ms[-1], "p95", "bottom")
+            _beside(axes, trace.bins_p50_ms[-1], "p50", "top")
         axes.axhline(trace.objective_ms, color=OBJECTIVE, linewidth=1.3, linestyle=(0, (5, 3)))
         axes.annotate(
-            f"objective {f.ms(trace.objective_ms)} ms",
+            f"objective {f.promised_ms(trace.objective_ms)} ms",
             (0.0, trace.objective_ms),
             xycoords=("axes fraction", "data"),
             xytext=(3, 3),
@@ -84,7 +50,7 @@ def latency_over_time(trace: Trace, label: str) -> str:
             axes.vlines(trace.failed_t_s, 0.0, 0.07, color=BAD, linewidth=0.9, transform=bottom)
         _time_axis(axes, trace.span_s, trace.lost_s)
 
-    return _svg(draw, SMALL, f"time-{label}", f"Latency of {trace.endpoint} over the run")
+    return inline_svg(draw, SMALL, f"time-{label}", f"Latency of {trace.endpoint} over the run")
 
 
 def distribution(trace: Trace, label: str) -> str:
@@ -94,7 +60,7 @@ def distribution(trace: Trace, label: str) -> str:
         curves = [*trace.baseline_curves, *([trace.curve] if trace.curve else [])]
         # From the fastest 1 % to all but the slowest 0.5 %: single outliers would squeeze the rest.
         ends = np.array([end for curve in curves for end in (_at(curve, 0.01), _at(curve, 0.995))])
-        in_reach = trace.objective_ms <= BINS_BEYOND_OBJECTIVE * ends.max()
+        in_reach = trace.objective_ms <= REACH * ends.max()
         low, high = _limits(np.append(ends, trace.objective_ms) if in_reach else ends)
         axes.set_xlim(low, high)
         _log_ms(axes.xaxis, low, high)
@@ -110,7 +76,7 @@ def distribution(trace: Trace, label: str) -> str:
             axes.axvline(trace.objective_ms, color=OBJECTIVE, linewidth=1.3, linestyle=(0, (5, 3)))
         else:
             axes.annotate(
-                f"objective {f.ms(trace.objective_ms)} ms, far to the right",
+                f"objective {f.promised_ms(trace.objective_ms)} ms, far to the right",
                 (1.0, 0.04),
                 xycoords="axes fraction",
                 ha="right",
@@ -118,7 +84,7 @@ def distribution(trace: Trace, label: str) -> str:
             )
         axes.set_xlabel("ms")
 
-    return _svg(draw, SMALL, f"spread-{label}", f"Distribution of the latency of {trace.endpoint}")
+    return inline_svg(draw, SMALL, f"spread-{label}", f"Distribution of the latency of {trace.endpoint}")
 
 
 def rate(trace: RateTrace) -> str:
@@ -137,14 +103,27 @@ def rate(trace: RateTrace) -> str:
         axes.grid(axis="y", color=GRID, linewidth=0.6)
         _time_axis(axes, trace.span_s, trace.lost_s)
 
-    return _svg(draw, WIDE, "rate", "Requests per second over the run")
+    return inline_svg(draw, WIDE, "rate", "Requests per second over the run")
+
+
+def users(trace: RateTrace) -> str:
+    """Users that k6 kept busy: they pile up while the target holds its answers back."""
+
+    def draw(axes: Any) -> None:
+        axes.plot(trace.users_t_s, trace.users, color=NOW, linewidth=1.8)
+        axes.set_ylim(0.0, 1.2 * max(trace.users.max(), 1.0))
+        axes.yaxis.get_major_locator().set_params(nbins=2, integer=True)
+        axes.grid(axis="y", color=GRID, linewidth=0.6)
+        _time_axis(axes, trace.span_s, trace.lost_s)
+
+    return inline_svg(draw, LOW, "users", "Users over the run")
 
 
 # ------------------------------------------------------------------ parts
 
 
 def _limits(values: Floats) -> tuple[float, float]:
-    values = values[values > 0]
+    values = np.maximum(values, SMALLEST_MS)
     return float(values.min()) / 1.25, float(values.max()) * 1.45
 
 
@@ -164,7 +143,9 @@ _FINE = (1, 1.5, 2, 3, 4, 5, 6, 8)
 
 def _time_axis(axes: Any, span_s: float, lost_s: float | None) -> None:
     axes.set_xlim(0.0, span_s)
-    step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600, 1e9) if span_s / step <= 8)
+    step = next(
+        step for step in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600, 1e9) if span_s / step <= 8
+    )
     axes.xaxis.set_major_locator(FixedLocator(list(np.arange(0.0, span_s + 1e-9, step))))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f.offset(value)))
     if lost_s is not None:
@@ -178,15 +159,16 @@ def _time_axis(axes: Any, span_s: float, lost_s: float | None) -> None:
         )
 
 
-def _beside(axes: Any, value: float, text: str, color: str) -> None:
+def _beside(axes: Any, value: float, text: str, side: str) -> None:
+    """The name of a line at its end; one above and one below, so that two close lines can be told apart."""
     axes.annotate(
         text,
         (1.0, value),
         xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
+        xytext=(4, -1 if side == "bottom" else 1),
         textcoords="offset points",
-        va="center",
-        color=color,
+        va=side,
+        color=NOW,
         annotation_clip=False,
     )
 
@@ -197,48 +179,16 @@ def _dots(t_s: Floats, ms: Floats) -> PathPatch:
     codes = np.tile([Outline.MOVETO, Outline.LINETO], len(t_s))
     outline = Outline(ends, codes)
     outline.should_simplify = False
-    return PathPatch(outline, fill=False, edgecolor=NOW, alpha=0.32, linewidth=2.2, capstyle="round")
+    few = len(t_s) < FEW_DOTS
+    return PathPatch(
+        outline,
+        fill=False,
+        edgecolor=NOW,
+        alpha=0.7 if few else 0.32,
+        linewidth=3.0 if few else 2.2,
+        capstyle="round",
+    )
 
 
 def _at(curve: Curve, share: float) -> float:
     return float(np.interp(share, curve.share, curve.ms))
-
-
-def _svg(draw: Any, size: tuple[float, float], label: str, title: str) -> str:
-    """``label`` keeps the ids of several plots in one page apart."""
-    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": label}):
-        figure = Figure(figsize=size)
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes((0.085, 0.15, 0.85, 0.81) if size == SMALL else (0.045, 0.15, 0.935, 0.8))
-        axes.patch.set_visible(False)
-        figure.patch.set_visible(False)
-        axes.tick_params(length=0, pad=5)
-        draw(axes)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return _part_of_page(text.getvalue(), title)
-
-
-_OWN_ID = re.compile(r' id="(?!m[0-9a-f]{10}|p[0-9a-f]{10})[^"]*"')
-_NUMBER = re.compile(r"(\d+\.\d)\d+")
-
-
-def _part_of_page(svg: str, title: str) -> str:
-    """Without header, metadata and fixed size; ids, colours and fonts are the page's."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    opening = f'<svg {box.group() if box else ""} role="img" aria-label="{_escaped(title)}">'
-    svg = re.sub(r"<svg[^>]*>", lambda _: opening, svg, count=1)
-    svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = _OWN_ID.sub("", svg)
-    svg = _NUMBER.sub(r"\1", svg)
-    for color, variable in _VARIABLES.items():
-        svg = svg.replace(color, f"var({variable})")
-    return re.sub(r"\n\s*", "\n", svg)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from perf_pipeline.core.model import Reason
+from perf_pipeline.report.endpoint_view import EffectView, EndpointView
 from perf_pipeline.report.terminal_lists import print_baselines, print_compare, print_runs
 from perf_pipeline.report.terminal_parts import (
     STYLES,
+    Hanging,
     Unbroken,
     aside,
     bullet,
@@ -23,7 +25,7 @@ from perf_pipeline.report.terminal_parts import (
     terminal,
     word,
 )
-from perf_pipeline.report.view import EffectView, EndpointView, RunView
+from perf_pipeline.report.view import RunView
 from perf_pipeline.report.words import BAD, GOOD, WARN
 
 __all__ = ["print_baselines", "print_compare", "print_run", "print_runs"]
@@ -39,7 +41,8 @@ def print_run(view: RunView, *, report: str | None = None, console: Console | No
 
 
 def _run(view: RunView, report: str | None, *, roomy: bool) -> Iterable[RenderableType]:
-    yield Text.assemble((view.outcome.word.upper(), STYLES[view.outcome.tone]), "  ", view.sentence)
+    outcome = Text(view.outcome.word.upper(), STYLES[view.outcome.tone])
+    yield Hanging(outcome, view.sentence, indent=len(outcome) + 2)
     for reason in view.more_reasons:
         yield _reason(reason, view.outcome.tone)
     revision = next(fact.value for fact in view.head if fact.label == "revision")
@@ -115,18 +118,10 @@ def _reason(reason: Reason, tone: str) -> RenderableType:
 
 def _ending(view: RunView, report: str | None) -> Iterable[RenderableType]:
     if view.baseline_sentence:
-        yield _labelled("baseline", view.baseline_sentence)
+        yield Hanging("baseline", view.baseline_sentence, indent=LABEL)
     if report:
         yield Unbroken(f"{'report':{LABEL}}{report}")
     for number, hint in enumerate(view.hints):
-        yield _labelled("" if number else "next", hint.sentence)
+        yield Hanging("" if number else "next", hint.sentence, indent=LABEL)
         if hint.command:
             yield Unbroken.assemble(" " * LABEL, (hint.command, "bold"))
-
-
-def _labelled(label: str, sentence: str) -> RenderableType:
-    row = Table.grid()
-    row.add_column(width=LABEL)
-    row.add_column()
-    row.add_row(label, Text(sentence))
-    return row

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from perf_pipeline.report.words import BAD, GOOD, NEUTRAL, WARN, Badge
 
 STYLES = {GOOD: "green", BAD: "bold red", WARN: "yellow", NEUTRAL: ""}
+MARGIN = 3  # where the second column of a table begins
+GLUE = "\u00a0"  # textwrap does not break here
 PIPED_WIDTH = 100  # columns where nobody looks at a terminal: a file, a CI log
 
 
@@ -65,16 +68,29 @@ def headline(title: str, what: str) -> Text:
     return Text.assemble((title, "bold"), "  ", what)
 
 
+class Hanging:
+    """A label and a sentence whose further lines hang under its first; ``12 %`` stays together."""
+
+    def __init__(self, label: Text | str, sentence: str, *, indent: int) -> None:
+        self._label = Text(label) if isinstance(label, str) else label
+        self._sentence = re.sub(r"(?<=\d) (?=%|ms\b|s\b)", GLUE, sentence)
+        self._indent = indent
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(20, options.max_width - self._indent)
+        lines = textwrap.wrap(self._sentence, width, break_on_hyphens=False) or [""]
+        first, *others = [line.replace(GLUE, " ") for line in lines]
+        yield Text.assemble(self._label, " " * (self._indent - self._label.cell_len), first)
+        for line in others:
+            yield Text(" " * self._indent + line)
+
+
 def bullet(sign: str, tone: str, sentence: str) -> RenderableType:
-    row = Table.grid(padding=(0, 2, 0, 0))
-    row.add_column(no_wrap=True)
-    row.add_column()
-    row.add_row(Text(sign, STYLES[tone]), Text(sentence))
-    return row
+    return Hanging(Text(sign, STYLES[tone]), sentence, indent=MARGIN)
 
 
 def aside(sentences: Sequence[str]) -> Iterable[RenderableType]:
     """Sentences under a table, in line with its second column."""
-    lines = [Text(sentence) for sentence in sentences if sentence]
-    if lines:
-        yield Padding(Group(*lines), (0, 0, 0, 3))
+    for sentence in sentences:
+        if sentence:
+            yield Hanging("", sentence, indent=MARGIN)

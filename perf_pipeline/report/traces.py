@@ -5,8 +5,9 @@ Times are seconds since the first request of the measured phase.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,8 @@ class RateTrace:
     failed_per_s: Floats
     planned_t_s: Floats  # corner points of the plan; empty in a closed model
     planned_per_s: Floats
+    users_t_s: Floats  # from Prometheus; empty when it is not there
+    users: Floats
     lost_s: float | None
 
     @property
@@ -100,7 +103,14 @@ def endpoint_trace(
     )
 
 
-def rate_trace(*, record: RunRecord, suite: Suite, profile: Profile | None, samples: RunSamples) -> RateTrace:
+def rate_trace(
+    *,
+    record: RunRecord,
+    suite: Suite,
+    profile: Profile | None,
+    samples: RunSamples,
+    series: Mapping[str, Any],
+) -> RateTrace:
     span = _span(record, samples)
     starts = np.concatenate([one.t_ms for one in samples.values()] or [np.empty(0)]) / 1000.0
     failed = np.concatenate([one.t_ms[~one.ok] for one in samples.values()] or [np.empty(0)]) / 1000.0
@@ -110,6 +120,7 @@ def rate_trace(*, record: RunRecord, suite: Suite, profile: Profile | None, samp
     sent = np.histogram(starts, edges)[0] / width if len(edges) > 1 else np.empty(0)
     bad = np.histogram(failed, edges)[0] / width if len(edges) > 1 else np.empty(0)
     planned_t, planned = _plan(suite, profile)
+    users: Mapping[str, Any] = next(iter(series.get("users", [])), {"times_unix_s": [], "values": []})
     return RateTrace(
         span_s=span,
         bins_t_s=edges,
@@ -117,6 +128,8 @@ def rate_trace(*, record: RunRecord, suite: Suite, profile: Profile | None, samp
         failed_per_s=bad.astype(np.float64),
         planned_t_s=planned_t,
         planned_per_s=planned,
+        users_t_s=np.array(users["times_unix_s"]) - record.load.measure_started_unix_ms / 1000.0,
+        users=np.array(users["values"], dtype=np.float64),
         lost_s=_lost_s(record),
     )
 
