@@ -37,18 +37,16 @@ ROWS_PER_REQUEST = 14
 
 
 def generate(path: Path, requests: int) -> None:
-    """About 57 bytes a request in the file, 1.7 kB unpacked."""
+    """About 150 bytes a request in the file, 3 kB unpacked."""
     random_source = random.Random(20_261_125)
     tags = {name: _orders(name, random_source) for name in ENDPOINTS}
     names = list(ENDPOINTS)
-    with gzip.open(path, "wt", compresslevel=1, encoding="ascii", newline="\n") as out:
+    with gzip.open(path, "wt", compresslevel=6, encoding="ascii", newline="\n") as out:
         out.write(HEADER)
         for number in range(requests):
             endpoint = names[number % len(names)]
             duration = ENDPOINTS[endpoint] * random_source.lognormvariate(0.0, 0.25)
-            out.write(
-                _request(endpoint, START_MS + 2 * number, duration, random_source.choice(tags[endpoint]))
-            )
+            out.write(_request(endpoint, START_MS + 2 * number, duration, tags[endpoint]))
 
 
 def _orders(endpoint: str, random_source: random.Random) -> list[str]:
@@ -56,15 +54,15 @@ def _orders(endpoint: str, random_source: random.Random) -> list[str]:
     return ["&".join(random_source.sample(parts, len(parts))) for _ in range(TAG_ORDERS)]
 
 
-def _request(endpoint: str, at: int, ms: float, tags: str) -> str:
-    http = f",,,,true,,GET,{endpoint},HTTP/1.1,measure,,200,,,{endpoint},{tags},\n"
-    own = f",,,,,,,,,measure,,,,,,{tags},\n"
+def _request(endpoint: str, at: int, ms: float, tags: list[str]) -> str:
+    http = f",,,,true,,GET,{endpoint},HTTP/1.1,measure,,200,,,{endpoint},"
+    own = ",,,,,,,,,measure,,,,,,"
     rows = [f"http_reqs,{at},1.000000{http}"]
     rows += [f"{metric},{at},{ms * share:.6f}{http}" for metric, share in HTTP]
     rows += [f"{endpoint}_latency,{at},{ms:.6f}{own}", f"request_failed,{at},0.000000{own}"]
     rows += [f"data_sent,{at},90.000000{own}", f"data_received,{at},310.000000{own}"]
     rows.append(f"iterations,{at},1.000000{own}")
-    return "".join(rows)
+    return "".join(f"{row}{tags[(at + nth * 5) % TAG_ORDERS]},\n" for nth, row in enumerate(rows))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +29,7 @@ class LogReader:
         self.truncated = False
         self.remote_write_errors = 0
         self.interrupted_iterations = 0
-        self.load_elapsed_s: float | None = None  # k6's own clock of the load; None: setup() is not over
+        self._clock: tuple[float, float] | None = None  # k6's clock of the load, and ours when it was read
 
     def start(self) -> None:
         self._thread.start()
@@ -36,6 +37,16 @@ class LogReader:
     def join(self, timeout_s: float) -> None:
         """Wait until k6's output has ended."""
         self._thread.join(timeout_s)
+
+    def load_elapsed_s(self, now: float) -> float | None:
+        """Seconds of load at a time of our monotonic clock; None: setup() is not over.
+
+        k6 tells its clock once a second; in between ours goes on.
+        """
+        if self._clock is None:
+            return None
+        elapsed_s, read_at = self._clock
+        return elapsed_s + max(0.0, now - read_at)
 
     def last_errors(self) -> str:
         """The last lines on level error, other than those of remote write."""
@@ -71,7 +82,9 @@ class LogReader:
             self._errors = [*self._errors[-TAIL_LINES:], line.decode(errors="replace")]
         elif found := _RUNNING.search(line):
             self.interrupted_iterations = int(found["interrupted"])
-            self.load_elapsed_s = clock_seconds(found["time"].decode())
+            elapsed_s = clock_seconds(found["time"].decode())
+            if elapsed_s is not None:
+                self._clock = (elapsed_s, time.monotonic())
 
 
 def clock_seconds(text: str) -> float | None:

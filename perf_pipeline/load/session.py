@@ -115,14 +115,14 @@ def _watch(
         if now - start > plan.deadline_s:
             return True
         if now >= next_report:
-            on_progress(meter.read(log.load_elapsed_s, now))
+            on_progress(meter.read(log.load_elapsed_s(now), now))
             next_report = max(next_report + REPORT_EVERY_S, now)
         time.sleep(POLL_S)
     return False
 
 
 class _Meter:
-    """Turns counters into progress. Between k6's own clock lines, one a second, our clock goes on."""
+    """Turns counters into progress."""
 
     def __init__(self, api: ProgressApi | None, plan: Plan) -> None:
         self._api = api
