@@ -86,7 +86,7 @@ def _slo_result(name: str, slo: EndpointSlo | None) -> AssetCheckResult:
 
 
 def regression_check_results(suite: Suite, comparison: Comparison) -> Iterator[AssetCheckResult]:
-    """Red: regressed. A warning: it could not be decided. Green: all else, a missing baseline included."""
+    """Red: regressed. Green: unchanged or improved. A warning: not known, for want of a baseline too."""
     for name in suite.endpoints:
         one = comparison.judgement.endpoints.get(name)
         if not comparison.compared or one is None:
@@ -95,7 +95,7 @@ def regression_check_results(suite: Suite, comparison: Comparison) -> Iterator[A
             verdict, sentence = one.verdict, one.sentence
         yield AssetCheckResult(
             check_name=regression_check_name(name),
-            passed=verdict not in (Verdict.REGRESSED, Verdict.INCONCLUSIVE),
+            passed=verdict in (Verdict.UNCHANGED, Verdict.IMPROVED),
             severity=ERROR if verdict is Verdict.REGRESSED else WARN,
             description=f"{verdict.value.replace('_', ' ')}: {sentence}",
             metadata={**_effect("p50", one.p50 if one else None), **_effect("p95", one.p95 if one else None)},

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 
-from dagster import Config
+from dagster import Config, DagsterRun
 from pydantic import Field
 
 from perf_pipeline.core.model import RunRequest
@@ -67,11 +67,13 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"{what} '{name}' (there is {', '.join(names)}): {advice}"
 
 
-def launched_by(tags: Mapping[str, str]) -> str:
-    """Who or what started a Dagster run, from its tags."""
-    if TAG_LAUNCHED_BY in tags:
-        return tags[TAG_LAUNCHED_BY]
+def launched_by(run: DagsterRun) -> str:
+    """Who or what started a Dagster run."""
+    if run.parent_run_id is not None:
+        return f"re-execution of {run.parent_run_id[:8]}"  # whose tags it has, copied
+    if TAG_LAUNCHED_BY in run.tags:
+        return run.tags[TAG_LAUNCHED_BY]
     for tag, kind in _DAGSTERS_OWN:
-        if tag in tags:
-            return f"{kind} {tags[tag]}"
+        if tag in run.tags:
+            return f"{kind} {run.tags[tag]}"
     return "Dagster's UI"

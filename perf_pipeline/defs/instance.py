@@ -17,6 +17,11 @@ concurrency:
     granularity: run
     default_limit: 1
 
+# Also knows the runs that the command line executes in its own process.
+run_launcher:
+  module: perf_pipeline.defs.launcher
+  class: LocalRunLauncher
+
 # A run whose process does not answer to a cancellation is marked as canceled, instead of hanging for ever.
 run_monitoring:
   enabled: true

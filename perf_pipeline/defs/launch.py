@@ -19,9 +19,9 @@ from perf_pipeline.defs.cancelling import terminable
 from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig, ConfigurationError, check_request
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.ledger import failure_sentence
-from perf_pipeline.defs.lost import TAG_OWNER, end_lost_runs, owner_tag
+from perf_pipeline.defs.ledger import failure_sentence, step_name
 from perf_pipeline.defs.origin import reconstructable_job, remote_origin
+from perf_pipeline.defs.owner import TAG_OWNER, end_lost_runs, owner_tag
 from perf_pipeline.defs.progress import listening
 from perf_pipeline.defs.values import FIRST_STEP, read_value
 from perf_pipeline.load.progress import Progress
@@ -43,7 +43,8 @@ class LaunchResult:
 
     run_id: str
     status: DagsterRunStatus  # SUCCESS, FAILURE or CANCELED
-    sentence: str | None  # why it failed, in one line
+    step: str | None  # the first that failed, or was interrupted
+    sentence: str | None  # what it said, in one line
     report: RunReport | None  # None: it did not come so far
 
     @property
@@ -128,6 +129,7 @@ def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
     return LaunchResult(
         run_id=run_id,
         status=run.status,
+        step=step_name(event.step_key) if event else None,
         sentence=failure_sentence(event.step_failure_data) if event else None,
         report=read_value(home, run_id, "run_report", RunReport),
     )

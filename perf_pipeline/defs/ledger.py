@@ -99,7 +99,7 @@ class Ledger:
         if interrupted:
             self.end(Outcome.CANCELLED, f"the run was ended {failure or 'between two steps'}")
         elif failure:
-            self.end(Outcome.INVALID, f"internal error {failure}")
+            self.end(Outcome.INVALID, failure)
         else:
             self.end(Outcome.CANCELLED, "only some steps were selected, and run_report was not among them")
 
@@ -116,7 +116,8 @@ class Ledger:
             data, step = failures[0].step_failure_data, step_name(failures[0].step_key)
             if canceling or data.error_source is ErrorSource.INTERRUPT:
                 return True, f"in step {step}"
-            return False, f"in step {step}: {failure_sentence(data)}"
+            internal = "" if said_by_us(data) else "internal error "
+            return False, f"{internal}in step {step}: {failure_sentence(data)}"
         succeeded = {event.step_key for event in events}
         return canceling or not succeeded.issuperset(run.step_keys_to_execute or ()), ""
 
@@ -124,6 +125,11 @@ class Ledger:
 def step_name(step_key: str | None) -> str:
     """``multiplayer__load_test`` -> ``load_test``."""
     return (step_key or "").rpartition("__")[2]
+
+
+def said_by_us(data: StepFailureData) -> bool:
+    """The step failed with a sentence for people, a ``Failure``; otherwise something broke."""
+    return bool(data.user_failure_data and data.user_failure_data.description)
 
 
 def failure_sentence(data: StepFailureData) -> str:

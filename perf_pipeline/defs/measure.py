@@ -44,7 +44,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         running_stack: ResourceParam[RunningStack],
     ) -> MaterializeResult[StackState]:
         try:
-            request = config.request(suite, launched_by=launched_by(context.run.tags))
+            request = config.request(suite, launched_by=launched_by(context.run))
         except ConfigurationError as error:
             raise Failure(str(error), allow_retries=False) from None
         ledger.begin(request)
@@ -116,7 +116,10 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         running_stack: ResourceParam[RunningStack],
         parts: ResourceParam[Parts],
     ) -> MaterializeResult[PrometheusSnapshot]:
-        state = running_stack.with_prometheus(monitoring_stack)
+        try:
+            state = running_stack.with_prometheus(monitoring_stack)
+        except NotReady as error:
+            raise Failure(error.sentence, metadata={"reason": error.name}, allow_retries=False) from None
         snapshot = parts.snapshot(
             suite=suite,
             stack=state,

@@ -34,11 +34,17 @@ class RunningStack:
         return state
 
     def with_prometheus(self, state: StackState) -> StackState:
-        """The state with the URL of a Prometheus that answers; unchanged where there is none to be had."""
+        """The state with the URL of a Prometheus that answers.
+
+        Unchanged where the run's own Prometheus has gone and does not come back: the snapshot names the loss.
+        Raises NotReady in a re-execution, which can be made again.
+        """
         try:
             url = self._stack.ensure_prometheus(state)
         except NotReady:
-            return state  # the snapshot names the loss, and the run becomes invalid instead of failing here
+            if not self.started:
+                raise
+            return state
         return state.model_copy(update={"prometheus_url": url})
 
     def stop(self) -> None:

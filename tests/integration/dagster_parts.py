@@ -1,4 +1,4 @@
-"""A project of its own for tests of the Dagster layer: the multiplayer suite with a profile of six seconds."""
+"""A project of its own for tests of the Dagster layer: the multiplayer suite with a six-second profile."""
 
 from __future__ import annotations
 

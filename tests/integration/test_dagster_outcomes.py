@@ -1,0 +1,240 @@
+"""How a run ends, in Dagster and in the store, when a part fails. Edges are played, the rest is real."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import AssetCheckSeverity, AssetKey, DagsterInstance, DagsterRunStatus, ExecuteInProcessResult
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
+import builders
+
+from perf_pipeline.core.model import Outcome, RunReport, RunRequest, StackState
+from perf_pipeline.defs.build import build_definitions
+from perf_pipeline.defs.parts import Parts
+from perf_pipeline.load.errors import LoadError
+from perf_pipeline.project import Project
+from perf_pipeline.stack.base import NotReady
+from perf_pipeline.store.repository import Store, StoredRun
+
+Break = Callable[[], Any]
+
+
+def never() -> None:
+    return None
+
+
+@dataclass
+class PlayedStack:
+    kind: str = "embedded"
+    notes: list[str] = field(default_factory=list)
+    on_start: Break = never
+    stopped: int = 0
+
+    def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
+        self.on_start()
+        return builders.stack_state(run_id=run_id, request=request, run_folder=str(run_folder))
+
+    def ensure_prometheus(self, state: StackState) -> str:
+        return state.prometheus_url
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+class PlayedParts(Parts):
+    """A good run; ``on_load``, ``on_snapshot`` and ``on_reports`` may raise."""
+
+    def __init__(self, **breaks: Break) -> None:
+        self.running = PlayedStack(on_start=breaks.get("on_start", never))
+        self.breaks = breaks
+        self.loads = 0
+        self.cpu = 0.4
+
+    def stack(self, _project: Project) -> PlayedStack:
+        return self.running
+
+    def run_load(self, *, stack: StackState, **_: Any) -> Any:
+        self.loads += 1
+        self.breaks.get("on_load", never)()
+        cpu = builders.load_result().cpu.model_copy(
+            update={"host_max_ratio": self.cpu, "host_mean_ratio": self.cpu}
+        )
+        return builders.load_result(run_id=stack.run_id, cpu=cpu)
+
+    def samples(self, _run_folder: Path) -> Any:
+        return builders.samples()
+
+    def snapshot(self, *, stack: StackState, **_: Any) -> Any:
+        self.breaks.get("on_snapshot", never)()
+        return builders.snapshot(run_id=stack.run_id)
+
+    def reports(self, **given: Any) -> RunReport:
+        self.breaks.get("on_reports", never)()
+        return super().reports(**given)
+
+
+@dataclass
+class World:
+    project: Project
+    instance: DagsterInstance
+
+    def run(self, parts: Parts, *, config: dict[str, str] | None = None) -> ExecuteInProcessResult:
+        defs = build_definitions([builders.suite()], self.project, parts)
+        job = defs.resolve_job_def("benchmark_multiplayer")
+        return job.execute_in_process(
+            run_config={"ops": {"multiplayer__monitoring_stack": {"config": config or {}}}},
+            instance=self.instance,
+            raise_on_error=False,
+        )
+
+    def gate(self) -> ExecuteInProcessResult:
+        defs = build_definitions([builders.suite()], self.project, PlayedParts())
+        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[AssetKey(["multiplayer", "release_gate"])],
+            instance=self.instance,
+            raise_on_error=False,
+        )
+
+    def stored(self, run_id: str) -> StoredRun:
+        with Store(self.project.store_url) as store:
+            return store.find_run(run_id)
+
+    def count(self) -> int:
+        with Store(self.project.store_url) as store:
+            return len(store.list_runs())
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root = tmp_path_factory.mktemp("project")
+    project = Project(root, root / "home", root / "tools", f"sqlite:///{root / 'store.sqlite'}")
+    with DagsterInstance.ephemeral() as instance:
+        yield World(project, instance)
+
+
+def raising(error: BaseException) -> Break:
+    def broken() -> None:
+        raise error
+
+    return broken
+
+
+def step_error(result: ExecuteInProcessResult) -> str:
+    failures = [event for event in result.all_events if event.is_step_failure]
+    return failures[0].step_failure_data.user_failure_data.description
+
+
+def red(result: ExecuteInProcessResult) -> list[str]:
+    return [
+        one.check_name
+        for one in result.get_asset_check_evaluations()
+        if not one.passed and one.severity is AssetCheckSeverity.ERROR
+    ]
+
+
+class TestAGoodRun:
+    def test_is_a_success_with_its_report_in_the_store(self, world: World) -> None:
+        parts = PlayedParts()
+        result = world.run(parts, config={"note": "first"})
+        stored = world.stored(result.run_id)
+        assert result.success
+        assert (stored.outcome, stored.note, stored.measured) == (Outcome.PASSED, "first", True)
+        assert (world.project.run_folder(result.run_id) / "report.html").exists()
+        assert parts.running.stopped
+
+    def test_leaves_no_red_check_and_figures_that_can_be_charted(self, world: World) -> None:
+        result = world.run(PlayedParts())
+        assert len(result.get_asset_check_evaluations()) == 7 + 7 + 1
+        assert red(result) == []
+        slo = next(
+            event.materialization
+            for event in result.get_asset_materialization_events()
+            if event.asset_key == AssetKey(["multiplayer", "slo_report"])
+        )
+        assert slo.metadata["p95_ms/get_game_data"].value == pytest.approx(180, rel=0.2)
+        assert slo.metadata["error_ratio/get_game_data"].value == 0.0
+
+    def test_opens_the_gate_for_whoever_materialises_it_later(self, world: World) -> None:
+        world.run(PlayedParts())
+        assert world.gate().success
+
+
+class TestARunThatIsNotReady:
+    def test_ends_before_any_load_when_the_stack_is_not(self, world: World) -> None:
+        parts = PlayedParts(on_start=raising(NotReady("target_down", "the target does not answer")))
+        result = world.run(parts)
+        assert not result.success
+        assert parts.loads == 0
+        assert world.stored(result.run_id).outcome is Outcome.NOT_READY
+        assert step_error(result) == "not_ready: the target does not answer"
+
+    def test_ends_when_k6_could_not_send_anything(self, world: World) -> None:
+        parts = PlayedParts(on_load=raising(LoadError("k6 is not there: install it")))
+        stored = world.stored(world.run(parts).run_id)
+        assert (stored.outcome, stored.sentence) == (
+            Outcome.NOT_READY,
+            "not_ready: k6 is not there: install it",
+        )
+        assert parts.running.stopped
+
+    def test_with_an_unknown_profile_is_not_even_begun(self, world: World) -> None:
+        before = world.count()
+        result = world.run(PlayedParts(), config={"profile": "standart"})
+        assert "did you mean 'standard'?" in step_error(result)
+        assert world.count() == before
+
+
+class TestAnInvalidRun:
+    def test_has_its_report_and_is_a_failure_with_the_reason(self, world: World) -> None:
+        parts = PlayedParts()
+        parts.cpu = 0.97
+        result = world.run(parts)
+        materialised = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}
+        assert not result.success
+        assert "run_report" in materialised
+        assert world.stored(result.run_id).outcome is Outcome.INVALID
+        assert step_error(result).startswith("invalid: the generator's machine was 97 % busy")
+
+    def test_shows_one_red_check_for_validity(self, world: World) -> None:
+        parts = PlayedParts()
+        parts.cpu = 0.97
+        assert red(world.run(parts)) == ["valid_run"]
+
+    def test_closes_the_gate(self, world: World) -> None:
+        parts = PlayedParts()
+        parts.cpu = 0.97
+        world.run(parts)
+        result = world.gate()
+        assert not result.success
+        assert step_error(result).startswith("the gate stays closed: invalid:")
+
+
+class TestARunThatBreaks:
+    @pytest.mark.parametrize("where", ["load", "snapshot"])
+    def test_is_not_judged_and_names_step_and_error(self, world: World, where: str) -> None:
+        parts = PlayedParts(**{f"on_{where}": raising(RuntimeError("no such thing"))})
+        stored = world.stored(world.run(parts).run_id)
+        step = {"load": "load_test", "snapshot": "prometheus_snapshot"}[where]
+        assert stored.outcome is Outcome.INVALID
+        assert stored.sentence == f"invalid: internal error in step {step}: RuntimeError: no such thing"
+        assert parts.running.stopped
+
+    def test_while_writing_reports_keeps_its_outcome(self, world: World) -> None:
+        result = world.run(PlayedParts(on_reports=raising(OSError("disk full"))))
+        assert not result.success
+        assert world.stored(result.run_id).outcome is Outcome.PASSED
+
+    def test_by_an_interrupt_is_cancelled_everywhere(self, world: World) -> None:
+        parts = PlayedParts(on_load=raising(KeyboardInterrupt()))
+        result = world.run(parts)
+        run = world.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        assert run.status is DagsterRunStatus.CANCELED
+        assert world.stored(result.run_id).outcome is Outcome.CANCELLED
+        assert parts.running.stopped
