@@ -24,7 +24,7 @@ from perf_pipeline.core.model import PrometheusFigures, Reason, Reconciliation, 
 from perf_pipeline.core.wording import percent
 
 BUCKET_FACTOR = 2.0 ** (1 / 8)
-LATE_S = 5.0  # k6 writes every second, and once more at its end
+LATE_S = 3.0  # k6 writes every second, and once more at its end
 
 _NO_SAMPLES = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
 _NO_FIGURES = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)

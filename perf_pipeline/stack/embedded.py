@@ -115,19 +115,17 @@ class EmbeddedStack:
         self.notes += processes.end_orphans(self._home)
 
     def _launch_prometheus(self, run_folder: Path) -> tuple[Server, Prometheus]:
+        address = f"{ports.LOOPBACK}:{self._port('Prometheus', prometheus_server.USUAL_PORT)}"
+        config = self._home / "prometheus" / CONFIG_FILE
         try:
             binary = find_or_install_prometheus(self._tools)
             shared = (self._config / CONFIG_FILE).read_text()
+            self._data.mkdir(parents=True, exist_ok=True)
+            config.write_text(prometheus_server.render_config(shared, folder=self._config, address=address))
         except ToolError as error:
             raise NotReady("prometheus_missing", str(error)) from error
         except OSError as error:
-            raise NotReady(
-                "prometheus_failed", f"Prometheus' configuration cannot be read: {error}"
-            ) from error
-        address = f"{ports.LOOPBACK}:{self._port('Prometheus', prometheus_server.USUAL_PORT)}"
-        config = self._home / "prometheus" / CONFIG_FILE
-        self._data.mkdir(parents=True, exist_ok=True)
-        config.write_text(prometheus_server.render_config(shared, folder=self._config, address=address))
+            raise NotReady("prometheus_failed", f"Prometheus cannot be set up: {error}") from error
         server = start_server(
             prometheus_server.arguments(binary, config=config, data=self._data, address=address),
             title="Prometheus",

@@ -33,7 +33,7 @@ class ExternalStack:
             raise NotReady(
                 "target_not_started",
                 f"target {target.name} has no base_url, and the external stack starts no reference backend: "
-                "choose another target, or --stack embedded",
+                "choose another target, or run without --prometheus",
             )
         try:
             self._lock.take(run_id)

@@ -47,6 +47,18 @@ class HostLock:
         file.write(json.dumps({"run_id": run_id, "pid": os.getpid(), "since": since}))
         file.flush()
 
+    def busy(self) -> str | None:
+        """One sentence about whoever holds it, without waiting or taking it; None when nobody does."""
+        try:
+            with self._path.open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return _busy_sentence(file.read())
+        except FileNotFoundError:
+            pass
+        return None
+
     def release(self) -> None:
         if self._file is not None:
             self._file.truncate(0)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +85,22 @@ def start_server(
     cwd: Path | None = None,
 ) -> Server:
     """Start a server that ends when ``until`` is closed. Raises NotReady when it cannot be started at all."""
-    log.parent.mkdir(parents=True, exist_ok=True)
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | dict(environment or {})
-    try:
+
+    def launch() -> processes.ChildProcess:
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             child = processes.start(argv, name=title, home=home, stdout=output, env=env, cwd=cwd)
+        until.callback(_end, child)
+        return child
+
+    try:
+        # Ctrl-C reaches the main thread only. In a thread of its own the start is never cut off between the
+        # birth of the child and the note that it has to be ended; the pool waits for it in any case.
+        with ThreadPoolExecutor(max_workers=1) as starter:
+            child = starter.submit(launch).result()
     except OSError as error:
         raise NotReady(failure, f"{title} cannot be started: {error}") from error
-    until.callback(_end, child)
     return Server(title=title, failure=failure, child=child, log=log)
 
 

@@ -46,7 +46,7 @@ def origin(url: str) -> str:
     if parts.path not in ("", "/") or parts.query or parts.fragment or "?" in url or "#" in url:
         raise ValueError(f"{url!r} must be an origin only: scheme, host and port, no path")
     try:
-        port = parts.port or _DEFAULT_PORTS[parts.scheme.lower()]
+        port = _DEFAULT_PORTS[parts.scheme.lower()] if parts.port is None else parts.port
     except ValueError:
         raise ValueError(f"{url!r} has no valid port") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

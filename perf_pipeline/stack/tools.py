@@ -21,7 +21,7 @@ from pathlib import Path
 ENV_PROMETHEUS = "PERF_PIPELINE_PROMETHEUS"
 
 OLDEST_PROMETHEUS = (2, 40, 0)  # the first with native histograms
-ADVICE = "install Prometheus >= 2.40 on PATH or use --stack external"
+ADVICE = "install Prometheus >= 2.40 on PATH or name a running one with --prometheus URL"
 
 VERSION_TIMEOUT_S = 10.0
 UPDATE_TIMEOUT_S = 120.0

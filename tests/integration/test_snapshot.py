@@ -133,7 +133,7 @@ class TestALostRecord:
     def test_names_how_much_is_missing_and_from_when_on_if_prometheus_was_killed_half_way(
         self, tmp_path: Path
     ) -> None:
-        suite = tiny_suite(tmp_path, rate=20, seconds=7)
+        suite = tiny_suite(tmp_path, rate=20, seconds=8)
         stack = EmbeddedStack(tmp_path / "home", SOURCE / ".tools")
         try:
             with TinyTarget() as target:
@@ -142,7 +142,7 @@ class TestALostRecord:
                 (prometheus,) = psutil.Process().children()[-1:]
 
                 def kill_half_way(progress: Progress) -> None:
-                    if progress.elapsed_s > 4 and prometheus.is_running():
+                    if progress.elapsed_s > 3.5 and prometheus.is_running():
                         os.kill(prometheus.pid, signal.SIGKILL)
 
                 load = run_load(
