@@ -120,9 +120,7 @@ def _prometheus_there(prometheus: Prometheus) -> Check:
         version = prometheus.version()
         writable = prometheus.accepts_remote_write()
     except NotReady as error:
-        return Check(
-            "prometheus", False, error.sentence, "or leave --prometheus out: a run then starts its own"
-        )
+        return Check("prometheus", False, error.sentence, "or leave --prometheus out")
     if not writable:
         sentence = f"Prometheus {version} at {prometheus.url} accepts no remote write"
         return Check("prometheus", False, sentence, "start it with --web.enable-remote-write-receiver")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -12,6 +13,7 @@ from typing import IO
 from perf_pipeline.stack.base import NotReady
 
 LOCK_FILE = "benchmark.lock"
+PEEK_S = 0.1
 
 
 class HostLock:
@@ -32,7 +34,9 @@ class HostLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _locked(file):
+                time.sleep(PEEK_S)  # somebody may only have looked whether it is held
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             sentence = _busy_sentence(file.read())
@@ -64,6 +68,14 @@ class HostLock:
             self._file.truncate(0)
             self._file.close()  # gives up the lock with it; the file stays, or two could hold "the" lock
             self._file = None
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _busy_sentence(content: str) -> str:
