@@ -18,6 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from stack_parts import TOOLS, answering, reply, suite_for
 
+from perf_pipeline import processes
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.stack.embedded import EmbeddedStack
@@ -50,7 +51,9 @@ def left_over(home: Path) -> list[str]:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "home"
-    assert left_over(tmp_path) == []
+    found = left_over(tmp_path)
+    processes.end_orphans(tmp_path / "home")  # of a test that failed half way
+    assert found == []
 
 
 @pytest.fixture
