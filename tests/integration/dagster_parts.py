@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 
 from perf_pipeline import conventions as names
@@ -18,6 +26,8 @@ from perf_pipeline.suite_file import load_suite
 SOURCE = Path(__file__).resolve().parents[2]
 SUITE = "tiny"
 PROFILE = "tiny"
+JOB = "benchmark_tiny"
+FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 _TINY = """
   tiny:
@@ -80,11 +90,116 @@ def start_run(root: Path, wanted: RunRequest | None = None, **more: str) -> subp
     )
 
 
-def children_left(root: Path) -> list[str]:
-    """Command lines of processes that work on the project in ``root``."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if str(root) in line and process.pid != os.getpid():
-            found.append(line)
-    return found
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    """Read the process's output up to the line that has ``text``."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"ended without {text!r}: {process.stderr.read() if process.stderr else ''}")
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def benchmark_processes(root: Path) -> list[str]:
+    """Command lines of k6, Prometheus and backends that work on the project in ``root``."""
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [
+        line for line in lines if str(root) in line and "dagster" not in line and "-c" not in line.split()
+    ]
+
+
+class Ui:
+    """Dagster's webserver, asked as its page asks it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, query: str, **variables: object) -> Any:
+        answer = httpx.post(f"{self._url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+        document = answer.json()
+        assert not document.get("errors"), document["errors"]
+        return document["data"]
+
+    def knows(self, job: str) -> bool:
+        try:
+            found = self.ask("{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}")[
+                "repositoriesOrError"
+            ]
+        except httpx.HTTPError:
+            return False
+        return any(entry["name"] == job for node in found.get("nodes", []) for entry in node["jobs"])
+
+    def launch(self, job: str, config: dict[str, str]) -> str:
+        """Id of the run."""
+        place = {
+            "repositoryLocationName": "perf-pipeline",
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        run_config = {"ops": {f"{SUITE}__monitoring_stack": {"config": config}}}
+        found = self.ask(
+            "mutation($p:ExecutionParams!){launchRun(executionParams:$p){... on LaunchRunSuccess{run{runId}}"
+            " ... on PythonError{message}}}",
+            p={"selector": place, "runConfigData": json.dumps(run_config), "mode": "default"},
+        )["launchRun"]
+        return str(found["run"]["runId"])
+
+    def reexecute_from_failure(self, run_id: str) -> str:
+        """Id of the new run."""
+        found = self.ask(
+            "mutation($p:ReexecutionParams!){launchRunReexecution(reexecutionParams:$p)"
+            "{... on LaunchRunSuccess{run{runId}} ... on PythonError{message}}}",
+            p={"parentRunId": run_id, "strategy": "FROM_FAILURE"},
+        )["launchRunReexecution"]
+        return str(found["run"]["runId"])
+
+    def terminate(self, run_id: str) -> None:
+        found = self.ask(
+            "mutation($r:[String!]!){terminateRuns(runIds:$r){... on TerminateRunsResult"
+            "{terminateRunResults{__typename}} ... on PythonError{message}}}",
+            r=[run_id],
+        )["terminateRuns"]
+        assert [one["__typename"] for one in found["terminateRunResults"]] == ["TerminateRunSuccess"]
+
+    def wait_for_end(self, run_id: str, seconds: float = 90) -> str:
+        """The run's final status."""
+
+        def status() -> str:
+            found = self.ask("query($r:ID!){runOrError(runId:$r){... on Run{status}}}", r=run_id)
+            return str(found["runOrError"]["status"])
+
+        wait_until(lambda: status() in FINISHED, seconds)
+        return status()
+
+
+@contextmanager
+def dagster_ui(root: Path) -> Iterator[Ui]:
+    """Webserver, daemon and code server of the project in ``root``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    with (root / "dagster-dev.log").open("wb") as log:
+        process = subprocess.Popen(
+            [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            cwd=SOURCE,
+            env=os.environ | environment(root),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        ui = Ui(f"http://127.0.0.1:{port}")
+        wait_until(lambda: ui.knows(JOB), 90)
+        yield ui
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
