@@ -8,7 +8,6 @@ import signal
 OK = 0
 THRESHOLDS_FAILED = 99  # in the pipeline only the circuit breaker is a threshold
 API_ADDRESS_TAKEN = 106
-NEVER_STARTED = frozenset({104, 106, 255})  # bad options, progress API, script missing: nothing was sent
 
 _MEANINGS = {
     OK: "k6 ended as planned",
@@ -27,7 +26,7 @@ _MEANINGS = {
     109: "k6 itself crashed",
     110: "the scenario marked the test as failed",
     137: "k6 was killed (SIGKILL), most likely because memory ran out",
-    255: "k6 did not find the script or something that it imports",
+    255: "k6 stopped with an error, such as a script or an import that it did not find",
 }
 
 _THROWN = re.compile(r'level=error msg="(?P<text>(?:[^"\\]|\\.)*)"')

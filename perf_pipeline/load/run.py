@@ -140,7 +140,7 @@ def _result(
 ) -> LoadResult:
     raw, log, code = folder / names.RAW_SAMPLES, session.log, session.exit_code
     meaning = "k6 hung past its deadline and was ended" if session.hung else exit_codes.exit_meaning(code)
-    if code in exit_codes.NEVER_STARTED or not raw.exists():
+    if not raw.exists():
         raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
     clock = time.monotonic()
     read = read_csv(raw, suite)

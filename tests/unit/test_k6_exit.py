@@ -37,7 +37,7 @@ class TestTheExitCode:
             (105, "told to stop"),
             (107, "threw an exception"),
             (108, "aborted the test"),
-            (255, "did not find the script"),
+            (255, "script or an import that it did not find"),
             (137, "memory ran out"),
             (-signal.SIGKILL, "memory ran out"),
             (-signal.SIGSEGV, "SIGSEGV"),
