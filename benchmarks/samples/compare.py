@@ -35,8 +35,8 @@ WAY = {
 
 CHOICE = """\
 **Choice: polars, inflating by ourselves.** polars parses fastest in the least memory. Its own scan is faster
-still, but like the others it refuses a file that was cut off. That is what a k6 that was killed leaves behind,
-and what such a run measured has to be read as far as it goes. One way for both cases is worth more than the
+still, but like the others it refuses a file that was cut off. That is what a killed k6 leaves behind, and
+what such a run measured has to be read as far as it goes. One way for both cases is worth more than the
 difference: an hour at 50 requests/s (180,000 requests) is read in about a second either way."""
 
 
