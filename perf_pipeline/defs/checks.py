@@ -81,7 +81,7 @@ def _slo_result(name: str, slo: EndpointSlo | None) -> AssetCheckResult:
         passed=slo.status is SloStatus.MET,
         severity=WARN if slo.status is SloStatus.NO_DATA else ERROR,
         description=slo.sentence or figures,
-        metadata={key: value for key, value in metadata.items() if value is not None},
+        metadata={key: round(value, 4) for key, value in metadata.items() if value is not None},
     )
 
 
@@ -106,9 +106,9 @@ def _effect(quantile: str, effect: Effect | None) -> dict[str, float]:
     if effect is None:
         return {}
     return {
-        f"{quantile}_ratio": effect.ratio,
-        f"{quantile}_difference_ms": effect.difference_ms,
-        f"{quantile}_detectable_ratio": effect.detectable_ratio,
+        f"{quantile}_ratio": round(effect.ratio, 4),
+        f"{quantile}_difference_ms": round(effect.difference_ms, 4),
+        f"{quantile}_detectable_ratio": round(effect.detectable_ratio, 4),
     }
 
 

@@ -10,6 +10,8 @@ DAGSTER_YAML = """\
 # otherwise under `storage:`.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 
 # One benchmark at a time: two on one machine would measure each other.
 concurrency:

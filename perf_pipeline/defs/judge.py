@@ -118,7 +118,7 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
             ledger=ledger,
             parts=parts,
         )
-        yield Output(report, metadata=metadata.of_report(report, ledger.project.run_folder(ledger.run_id)))
+        yield Output(report, metadata=metadata.of_report(report))
         if report.outcome is Outcome.INVALID:
             # After the output: the report of an invalid run is there to be read, and the run is a failure.
             raise Failure(report.sentence, metadata={"outcome": report.outcome.value}, allow_retries=False)

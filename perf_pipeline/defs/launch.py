@@ -15,7 +15,7 @@ from dagster._core.instance.ref import InstanceRef
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.model import RunReport, RunRequest
 from perf_pipeline.defs.build import job_name
-from perf_pipeline.defs.cancelling import terminable
+from perf_pipeline.defs.cancelling import hangup_interrupts, terminable
 from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig, ConfigurationError, check_request
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
@@ -61,9 +61,9 @@ def run_benchmark(
 ) -> LaunchResult:
     """Run the suite's benchmark to its end; blocking, in this process.
 
-    Ctrl-C (SIGINT), SIGTERM and "Terminate" in the UI end it: all that was started has stopped and the store
-    and Dagster know it as cancelled when this returns, with ``cancelled`` set. Raises ConfigurationError and
-    SuiteError before anything is started.
+    Ctrl-C (SIGINT), SIGTERM, SIGHUP and "Terminate" in the UI end it: when this returns, with ``cancelled``
+    set, all that was started has stopped, and the store and Dagster know the run as cancelled. Raises
+    ConfigurationError and SuiteError before anything is started.
     """
     _check(suite_name, request)
     os.environ[ENV_HOME] = str(
@@ -75,7 +75,7 @@ def run_benchmark(
         end_lost_runs(instance)
         run = _create_run(instance, suite_name, request)
         try:
-            with terminable(instance, run.run_id):
+            with hangup_interrupts(), terminable(instance, run.run_id):
                 execute_run(reconstructable_job(run.job_name), run, instance)
         finally:
             _end_if_not_begun(instance, run.run_id)

@@ -33,6 +33,10 @@ from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 
+TAG_TARGET = "perf/target"
+TAG_PROFILE = "perf/profile"
+TAG_OUTCOME = "perf/outcome"
+
 CANCEL_MESSAGE = "Interrupted; everything that was started has been stopped."
 
 
@@ -59,11 +63,13 @@ class Ledger:
             host=host,
             at=_now(),
         )
+        self._tag({TAG_TARGET: request.target, TAG_PROFILE: request.profile})
 
     def end(self, outcome: Outcome, sentence: str) -> str:
         """End without a record. Returns the stored sentence, which begins with the outcome."""
         said = f"{outcome.value}: {sentence}"
         self.store.set_outcome(self.run_id, outcome, said, _now())
+        self._tag({TAG_OUTCOME: outcome.value})
         return said
 
     def save(self, record: RunRecord) -> None:
@@ -94,14 +100,20 @@ class Ledger:
             # Otherwise Dagster takes an interrupt that it did not send itself for a failure.
             self.instance.report_run_canceling(run, message=CANCEL_MESSAGE)
         known = _find(self.store, self.run_id)
-        if known is None or known.outcome is not None:
+        if known is None:
             return
-        if interrupted:
+        if known.outcome is not None:
+            self._tag({TAG_OUTCOME: known.outcome.value})
+        elif interrupted:
             self.end(Outcome.CANCELLED, f"the run was ended {failure or 'between two steps'}")
         elif failure:
             self.end(Outcome.INVALID, failure)
         else:
             self.end(Outcome.CANCELLED, "only some steps were selected, and run_report was not among them")
+
+    def _tag(self, tags: dict[str, str]) -> None:
+        """Shown in the UI's list of runs, which can be filtered by them."""
+        self.instance.add_run_tags(self.run.run_id, tags)
 
     def _how_it_ended(self) -> tuple[bool, str]:
         """Whether it was interrupted, and ``in <step>[: <error>]`` of the first step that did not succeed."""

@@ -1,6 +1,6 @@
 """What Dagster's UI shows beside a materialisation. Numbers are charted over time, so their names are stable.
 
-Pure: values in, metadata out.
+Values in, metadata out; only the Markdown report is read from its file.
 """
 
 from __future__ import annotations
@@ -96,17 +96,15 @@ def of_slo(report: SloReport) -> Metadata:
         charted[f"p50_ms/{one.endpoint}"] = one.p50_ms
         charted[f"error_ratio/{one.endpoint}"] = one.error_ratio
         charted[f"rate_per_s/{one.endpoint}"] = one.achieved_per_s
-    head = ("endpoint", "SLO", "p50 ms", "p95 ms", "objective", "headroom", "errors", "allowed", "requests")
+    head = ("endpoint", "SLO", "p50 ms", "p95 ms", "limit", "errors", "requests")
     rows = [
         (
             one.endpoint,
-            f"{SLO_STATUSES[one.status].sign} {SLO_STATUSES[one.status].word}",
+            SLO_STATUSES[one.status].word,
             formats.ms(one.p50_ms),
             formats.ms(one.p95_ms),
             formats.ms(one.p95_objective_ms),
-            formats.percent(one.headroom_ratio),
             formats.percent(one.error_ratio),
-            formats.percent(one.error_objective_ratio),
             formats.count(one.requests),
         )
         for one in report.endpoints
@@ -151,17 +149,16 @@ def of_comparison(comparison: Comparison) -> Metadata:
     )
 
 
-def of_report(report: RunReport, run_folder: Path) -> Metadata:
-    html = run_folder / report.html
+def of_report(report: RunReport) -> Metadata:
+    """The Markdown report is shown in the UI itself: a page from http may not link to files."""
     return {
         "outcome": report.outcome.value,
         "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
         "run_id": report.run_id,
-        "report": MetadataValue.url(html.as_uri()),
-        "html": MetadataValue.path(html),
-        "markdown": MetadataValue.path(run_folder / report.markdown),
-        "json": MetadataValue.path(run_folder / report.json_file),
         "baseline": report.baseline_sentence,
+        "report": MetadataValue.md(Path(report.markdown).read_text()),
+        "html": MetadataValue.path(report.html),
+        "json": MetadataValue.path(report.json_file),
     }
 
 
@@ -183,4 +180,8 @@ def _or_dash(value: int | None) -> str:
 
 
 def _present(metadata: Metadata) -> Metadata:
-    return {name: value for name, value in metadata.items() if value is not None}
+    return {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in metadata.items()
+        if value is not None
+    }

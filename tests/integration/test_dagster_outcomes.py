@@ -148,6 +148,17 @@ class TestAGoodRun:
         assert (world.project.run_folder(result.run_id) / "report.html").exists()
         assert parts.running.stopped
 
+    def test_is_listed_with_what_ran_and_what_came_of_it(self, world: World) -> None:
+        run = world.instance.get_run_by_id(world.run(PlayedParts()).run_id)
+        assert run is not None
+        shown = {name: value for name, value in run.tags.items() if name.startswith("perf/")}
+        assert shown == {
+            "perf/suite": "multiplayer",
+            "perf/target": "local",
+            "perf/profile": "standard",
+            "perf/outcome": "passed",
+        }
+
     def test_leaves_no_red_check_and_figures_that_can_be_charted(self, world: World) -> None:
         result = world.run(PlayedParts())
         assert len(result.get_asset_check_evaluations()) == 7 + 7 + 1
