@@ -46,7 +46,8 @@ ENV_BASE_URL = "BASE_URL"
 ENV_PROFILE = "PERF_PROFILE"
 ENV_RUN_ID = "PERF_RUN_ID"  # tells this run's data on the target from every other's
 ENV_IN_PIPELINE = "PERF_PIPELINE"  # "1": only the circuit breaker is active, objectives are judged later
-ENV_SECRET_HEADERS = "PERF_SECRET_HEADERS"  # JSON: header -> name of the environment variable with its value
+# JSON: header -> name of the environment variable with its value.
+ENV_SECRET_HEADERS = "PERF_SECRET_HEADERS"  # noqa: S105 - the name of a variable, not a secret
 
 # Files. A suite's folder:
 SUITE_FILE = "suite.yaml"

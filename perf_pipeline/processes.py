@@ -74,7 +74,7 @@ def start(
     cwd: Path | None = None,
 ) -> ChildProcess:
     """Start ``argv`` with stderr joined to ``stdout``. Raises OSError when the program cannot be started."""
-    process = subprocess.Popen(  # noqa: S603 - starting programs is this module's purpose
+    process = subprocess.Popen(
         list(argv),
         stdin=subprocess.DEVNULL,
         stdout=stdout,

@@ -27,7 +27,7 @@ class Project:
 
 
 def find_project(start: Path | None = None) -> Project:
-    """The project of ``PERF_PIPELINE_ROOT``, else the nearest folder at or above ``start`` with a ``k6`` folder.
+    """The project of ``PERF_PIPELINE_ROOT``, else the nearest folder with a ``k6``, from ``start`` upwards.
 
     Raises ProjectError.
     """

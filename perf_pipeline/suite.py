@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from perf_pipeline.core.model import Frozen
 
 REFERENCE_BACKEND = "reference-backend"
@@ -94,7 +96,7 @@ class Target(Frozen):
     health_path: str
     revision: JsonPlace | None = None
     data_volume: JsonPlace | None = None
-    headers_from_env: dict[str, str] = {}  # request header -> environment variable that holds its value
+    headers_from_env: dict[str, str] = Field(default_factory=dict)  # header -> variable with its value
     max_requests_per_s: float
     max_users: int
     max_duration_s: float
@@ -109,7 +111,7 @@ class BaselinePolicy(Frozen):
 
 
 class VerdictSettings(Frozen):
-    """What size of effect matters. Shares of the baseline's latency; the floor in ms guards fast endpoints."""
+    """What size of effect matters, in shares of the baseline; ``floor_ms`` guards fast endpoints."""
 
     floor_ratio: float = 0.03
     floor_ms: float = 1.0

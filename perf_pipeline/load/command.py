@@ -13,7 +13,6 @@ from perf_pipeline.load.probe import K6
 from perf_pipeline.suite import Profile, Suite, Target
 
 REMOTE_WRITE_INTERVAL = "1s"
-ENV_RUN_ID = "PERF_RUN_ID"
 
 # What k6 needs of our own environment; everything else (proxies, a user's K6_* settings) stays outside. The
 # certificate variables let a target with a private authority be reached.
@@ -84,7 +83,7 @@ def scenario_flags(*, base_url: str, profile: Profile, run_id: str) -> list[str]
         names.ENV_BASE_URL: base_url,
         names.ENV_PROFILE: profile.name,
         names.ENV_IN_PIPELINE: "1",
-        ENV_RUN_ID: run_id,
+        names.ENV_RUN_ID: run_id,
     }
     return [part for name, value in values.items() for part in ("-e", f"{name}={value}")]
 
