@@ -19,7 +19,7 @@ from perf_pipeline.defs.cancelling import hangup_interrupts, terminable
 from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig, ConfigurationError, check_request
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.ledger import failure_sentence, step_name
+from perf_pipeline.defs.ledger import failure_sentence, said_by_us, step_name
 from perf_pipeline.defs.origin import reconstructable_job, remote_origin
 from perf_pipeline.defs.owner import TAG_OWNER, end_lost_runs, owner_tag
 from perf_pipeline.defs.progress import listening
@@ -45,6 +45,7 @@ class LaunchResult:
     status: DagsterRunStatus  # SUCCESS, FAILURE or CANCELED
     step: str | None  # the first that failed, or was interrupted
     sentence: str | None  # what it said, in one line
+    internal_error: bool  # something of ours broke, whatever the run had found until then
     report: RunReport | None  # None: it did not come so far
 
     @property
@@ -126,10 +127,12 @@ def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
         raise RuntimeError(f"Dagster has lost run {run_id} while it ran")
     failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     event = failures[0].dagster_event if failures else None
+    broke = event is not None and not said_by_us(event.step_failure_data)
     return LaunchResult(
         run_id=run_id,
         status=run.status,
         step=step_name(event.step_key) if event else None,
+        internal_error=run.status is DagsterRunStatus.FAILURE and (broke or event is None),
         sentence=failure_sentence(event.step_failure_data) if event else None,
         report=read_value(home, run_id, "run_report", RunReport),
     )

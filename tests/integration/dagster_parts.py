@@ -74,7 +74,8 @@ from perf_pipeline.defs.launch import run_benchmark
 request = RunRequest.model_validate_json(sys.argv[1])
 show = lambda progress: print("progress", progress.phase, progress.requests, flush=True)
 result = run_benchmark(request.suite, request, home=Path(sys.argv[2]), on_progress=show)
-print("result", result.run_id, result.status.value, result.sentence, flush=True)
+kind = "internal" if result.internal_error else "known"
+print("result", result.run_id, result.status.value, kind, result.sentence, flush=True)
 """
 
 

@@ -86,6 +86,7 @@ class TestARunWhoseProcessIsKilled:
         assert bench.dagster("killed").status is DagsterRunStatus.FAILURE
         assert parts.benchmark_processes(bench.root) == []
         assert "progress measure" in out
+        assert f"result {bench.runs['broken']} FAILURE internal" in out
         assert err == "", "Dagster's log must not disturb the command line's own display"
 
 
