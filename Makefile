@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 SUITE ?= multiplayer
 ARGS ?=
 export DAGSTER_HOME ?= $(abspath $(or $(PERF_PIPELINE_HOME),.perf-pipeline))/dagster

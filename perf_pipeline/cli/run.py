@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perf_pipeline.cli import timing
 from perf_pipeline.cli.shared import (
     JsonOption,
     RefusedError,
@@ -23,6 +23,10 @@ from perf_pipeline.cli.shared import (
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest, Verdict
 from perf_pipeline.project import Project, find_project
+from perf_pipeline.store.repository import StoreError
+
+if TYPE_CHECKING:
+    from perf_pipeline.defs.launch import LaunchResult
 
 UNDECIDED = {Verdict.INCONCLUSIVE, Verdict.NO_BASELINE}
 
@@ -52,22 +56,32 @@ def run(
     project = find_project()
     if prometheus:
         os.environ[ENV_PROMETHEUS_URL] = prometheus
+    chosen = named_suite(project, suite)
     request = RunRequest(
-        suite=named_suite(project, suite).name,
+        suite=chosen.name,
         target=target,
         profile=profile,
         revision=revision,
         note=note,
         launched_by=f"{getpass.getuser()} (command line)",
     )
-    begun = time.monotonic()
-    run_id = _launch(project, request, quiet=quiet or as_json)
+    result = _launch(project, request, quiet=quiet or as_json)
+    run_id = result.run_id
     with open_store(project) as store:
-        stored = store.find_run(run_id)
+        try:
+            stored = store.find_run(run_id)
+        except StoreError:
+            if result.cancelled:
+                raise KeyboardInterrupt from None  # before the first step: nothing was started or stored
+            raise
         record = store.record(run_id) if stored.measured else None
     if stored.outcome is None:
         raise RuntimeError(f"run {run_id} ended without an outcome")
     code = _exit_code(stored.outcome, record, require_verdict=require_verdict)
+    if result.internal_error:
+        print(f"perf-pipeline: internal error in step {result.step}: {result.sentence}", file=sys.stderr)
+        code = EXIT_INTERNAL
+    time_s = timing.where_it_went(result.step_s, chosen.profiles[profile])
     if as_json:
         document = {
             "run_id": run_id,
@@ -75,20 +89,21 @@ def run(
             "sentence": stored.sentence,
             "exit_code": code,
             "run_folder": str(project.run_folder(run_id)),
-            "wall_s": round(time.monotonic() - begun, 1),
+            "time_s": time_s,
             "record": record.model_dump(mode="json") if record else None,
         }
         print_json(document)
     elif record is not None:
         print_record(project, record)
+        print(f"time      {timing.sentence(time_s)}")
     else:
         print(stored.sentence)
         _point_to_logs(project.run_folder(run_id))
     raise typer.Exit(code)
 
 
-def _launch(project: Project, request: RunRequest, *, quiet: bool) -> str:
-    """Returns the id of the run. Raises RefusedError for a wrong target or profile: nothing was started."""
+def _launch(project: Project, request: RunRequest, *, quiet: bool) -> LaunchResult:
+    """Raises RefusedError for a wrong target or profile: nothing was started."""
     if not quiet:
         print(f"{request.suite} on {request.target}, profile {request.profile}", file=sys.stderr, flush=True)
     from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
@@ -97,7 +112,7 @@ def _launch(project: Project, request: RunRequest, *, quiet: bool) -> str:
 
     with LoadDisplay(quiet=quiet) as display:
         try:
-            return run_benchmark(request.suite, request, home=project.home, on_progress=display).run_id
+            return run_benchmark(request.suite, request, home=project.home, on_progress=display)
         except ConfigurationError as error:
             raise RefusedError(str(error)) from error
 

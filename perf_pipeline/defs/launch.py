@@ -47,6 +47,7 @@ class LaunchResult:
     sentence: str | None  # what it said, in one line
     internal_error: bool  # something of ours broke, whatever the run had found until then
     report: RunReport | None  # None: it did not come so far
+    step_s: dict[str, float]  # step -> how long it took, in the order of the steps
 
     @property
     def cancelled(self) -> bool:
@@ -135,4 +136,11 @@ def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
         internal_error=run.status is DagsterRunStatus.FAILURE and (broke or event is None),
         sentence=failure_sentence(event.step_failure_data) if event else None,
         report=read_value(home, run_id, "run_report", RunReport),
+        step_s=_step_s(instance, run_id),
     )
+
+
+def _step_s(instance: DagsterInstance, run_id: str) -> dict[str, float]:
+    ended = [one for one in instance.get_run_step_stats(run_id) if one.start_time and one.end_time]
+    ended.sort(key=lambda one: one.start_time or 0.0)
+    return {step_name(one.step_key): (one.end_time or 0.0) - (one.start_time or 0.0) for one in ended}

@@ -44,20 +44,14 @@ class Requirements:
 def check_caps(suite: Suite, target: Target, profile: Profile) -> None:
     """The plan against the target's caps. Raises CapExceededError."""
     where = f"profile {profile.name} on target {target.name}"
-    if profile.max_users > target.max_users:
-        raise CapExceededError(_over(where, f"{profile.max_users} users", f"{target.max_users}", "max_users"))
-    duration_s = profile.warmup_s + profile.duration_s
-    if duration_s > target.max_duration_s:
-        raise CapExceededError(
-            _over(where, f"{duration_s:g} s of load", f"{target.max_duration_s:g} s", "max_duration")
-        )
-    if profile.peak_rate_per_s is None:
-        return  # fixed users without pace: k6 is started with the cap as its limit
-    rate = profile.peak_rate_per_s * suite.requests_per_iteration
-    if rate > target.max_requests_per_s * ROUNDING:
-        raise CapExceededError(
-            _over(where, f"{rate:g} requests/s", f"{target.max_requests_per_s:g}", "max_requests_per_s")
-        )
+    rate = profile.peak_rate_per_s  # None: fixed users without pace; k6 is started with the cap as its limit
+    _check(
+        where,
+        target,
+        users=profile.max_users,
+        duration_s=profile.warmup_s + profile.duration_s,
+        requests_per_s=rate * suite.requests_per_iteration if rate is not None else 0.0,
+    )
 
 
 def check_origin(suite: Suite, target: Target, base_url: str) -> None:
@@ -143,19 +137,27 @@ def check_requirements(found: Requirements, suite: Suite, target: Target, profil
     Raises CapExceededError.
     """
     where = f"the script of profile {profile.name} on target {target.name}"
-    if found.max_users > target.max_users:
-        raise CapExceededError(_over(where, f"{found.max_users} users", f"{target.max_users}", "max_users"))
-    if found.load_duration_s > target.max_duration_s * ROUNDING:
-        raise CapExceededError(
-            _over(
-                where, f"{found.load_duration_s:g} s of load", f"{target.max_duration_s:g} s", "max_duration"
+    _check(
+        where,
+        target,
+        users=found.max_users,
+        duration_s=found.load_duration_s,
+        requests_per_s=(found.peak_rate_per_s or 0.0) * suite.requests_per_iteration,
+    )
+
+
+def _check(where: str, target: Target, *, users: int, duration_s: float, requests_per_s: float) -> None:
+    """Raises CapExceededError, which names the limit as the suite file does."""
+    for wanted, allowed, unit, limit in (
+        (users, target.max_users, "users", "users"),
+        (duration_s, target.max_duration_s, "s of load", "duration"),
+        (requests_per_s, target.max_requests_per_s, "requests/s", "requests"),
+    ):
+        if wanted > allowed * ROUNDING:
+            raise CapExceededError(
+                f"{where} would use {wanted:g} {unit}, but limits.{limit} of the target allows {allowed:g}: "
+                "lower the profile or raise the limit."
             )
-        )
-    rate = (found.peak_rate_per_s or 0.0) * suite.requests_per_iteration
-    if rate > target.max_requests_per_s * ROUNDING:
-        raise CapExceededError(
-            _over(where, f"{rate:g} requests/s", f"{target.max_requests_per_s:g}", "max_requests_per_s")
-        )
 
 
 def seconds(text: str | None, default: float = 0.0) -> float:
@@ -166,13 +168,6 @@ def seconds(text: str | None, default: float = 0.0) -> float:
     if not parts:
         raise ValueError(f"not a duration: {text!r}")
     return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
-
-
-def _over(where: str, wanted: str, allowed: str, cap: str) -> str:
-    return (
-        f"{where} would use {wanted}, but {cap} of the target allows {allowed}: "
-        "lower the profile or raise the cap."
-    )
 
 
 def _users(scenario: dict[str, Any]) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,11 +85,24 @@ def run_k6(
 
 @contextmanager
 def _child(command: K6Command, home: Path) -> Iterator[processes.ChildProcess]:
-    child = processes.start(command.argv, name="k6", home=home, stdout=subprocess.PIPE, env=command.env)
+    argv = [*_dying_with_us(), *command.argv]
+    child = processes.start(argv, name="k6", home=home, stdout=subprocess.PIPE, env=command.env)
     try:
         yield child
     finally:
         _stop(child)
+
+
+def _dying_with_us() -> list[str]:
+    """A prefix that has the kernel end k6 when our process is killed with -9: load must not go on unwatched.
+
+    Without util-linux's ``setpriv`` the next start ends it. The kernel watches the thread that starts k6, so
+    this is for the main thread alone.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or threading.current_thread() is not threading.main_thread():
+        return []
+    return [setpriv, "--pdeathsig", "INT"]
 
 
 def _stop(child: processes.ChildProcess) -> int:

@@ -21,6 +21,7 @@ MEASURE_GRACE_S = 15
 BREAKER_ERROR_RATIO = 0.5
 BREAKER_DELAY_S = 10
 SETUP_ALLOWANCE_S = 30
+EDGE = 1  # k6 may start one iteration more than planned at the end of a phase of only a second
 _TIME_UNITS_S = (1, 10, 60, 100, 600, 1000)
 
 
@@ -74,8 +75,9 @@ def _profile(profile: Profile) -> dict[str, Any]:
         },
         "warmup_iterations": None if closed else warmup,
         "measure_iterations": None if closed else measure,
-        "max_iterations": warmup + measure,  # an upper bound also with users: what set-up prepares for
-        "max_warmup_iterations": warmup,
+        # Upper bounds, also with users: what set-up prepares for, and where measured iterations begin.
+        "max_iterations": warmup + EDGE + measure + EDGE,
+        "max_warmup_iterations": warmup + EDGE,
         "max_users": profile.max_users,
         "pace_s": profile.pace_s,
         "breaker": {

@@ -130,7 +130,7 @@ class TestAllowList:
 class TestNothingIsStarted:
     def test_when_the_script_asks_for_more_than_the_target_allows(self, tmp_path: Path, k6: K6) -> None:
         suite = tiny_suite(tmp_path, scripted_rate=101)
-        with pytest.raises(CapExceededError, match="101 requests/s, but max_requests_per_s"):
+        with pytest.raises(CapExceededError, match=r"101 requests/s, but limits\.requests"):
             load(tmp_path, suite, k6, "http://127.0.0.1:1", NOBODY)
         assert not (tmp_path / "processes").exists()
 

@@ -5,6 +5,7 @@ After a change that is meant: ``python tests/unit/test_definitions_snapshot.py``
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import builders
@@ -15,8 +16,9 @@ from perf_pipeline.defs.build import build_definitions
 from perf_pipeline.defs.config import BenchmarkConfig, ConfigurationError
 from perf_pipeline.defs.suites import load_suites
 from perf_pipeline.project import Project
-from perf_pipeline.suite_file import SuiteError
+from perf_pipeline.suite_file import SuiteError, load_suite
 
+ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_suffix(".golden.txt")
 
 
@@ -86,6 +88,21 @@ class TestAConfigThatNamesWhatIsNotThere:
     def test_names_the_target_too(self) -> None:
         with pytest.raises(ConfigurationError, match=r"has no target 'moon' \(there is local\): choose one"):
             BenchmarkConfig(target="moon").request(builders.suite(), launched_by="tests")
+
+    def test_names_the_limit_that_the_load_exceeds(self) -> None:
+        suite = load_suite(ROOT / "k6" / "multiplayer")
+        with pytest.raises(ConfigurationError, match=r"limits.duration of the target allows 900"):
+            BenchmarkConfig(target="staging", profile="soak").request(suite, launched_by="tests")
+
+
+class TestAPlanThatIsOutdated:
+    def test_is_refused_before_anything_starts(self, tmp_path: Path) -> None:
+        copy = tmp_path / "k6" / "multiplayer"
+        shutil.copytree(ROOT / "k6" / "multiplayer", copy)
+        file = copy / "suite.yaml"
+        file.write_text(file.read_text().replace("rate: 8/s", "rate: 9/s"))
+        with pytest.raises(ConfigurationError, match=r"does not agree with suite\.yaml beside it"):
+            BenchmarkConfig(profile="smoke").request(load_suite(copy), launched_by="tests")
 
 
 if __name__ == "__main__":

@@ -171,9 +171,15 @@ class TestCaps:
     @pytest.mark.parametrize(
         ("cap", "sentence"),
         [
-            ({"max_requests_per_s": 34.0}, "would use 35 requests/s, but max_requests_per_s"),
-            ({"max_users": 59}, "would use 60 users, but max_users of the target allows 59"),
-            ({"max_duration_s": 119.0}, "would use 120 s of load, but max_duration"),
+            (
+                {"max_requests_per_s": 34.0},
+                "would use 35 requests/s, but limits.requests of the target allows 34",
+            ),
+            ({"max_users": 59}, "60 users, but limits.users of the target allows 59"),
+            (
+                {"max_duration_s": 119.0},
+                "would use 120 s of load, but limits.duration of the target allows 119",
+            ),
         ],
     )
     def test_that_are_exceeded_refuse_the_plan(self, cap: dict[str, float], sentence: str) -> None:

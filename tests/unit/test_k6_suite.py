@@ -79,7 +79,7 @@ class TestAFixedRate:
         assert (measure["rate"], measure["timeUnit"]) == (35, "10s")
 
     def test_bounds_what_set_up_prepares(self, multiplayer: Suite) -> None:
-        assert profile(multiplayer, "smoke")["max_iterations"] == 8 * (3 + 16)
+        assert profile(multiplayer, "smoke")["max_iterations"] == (8 * 3 + 1) + (8 * 16 + 1)
 
 
 class TestStages:
@@ -105,7 +105,7 @@ class TestFixedUsers:
         assert platform["scenarios"]["measure"]["executor"] == "constant-vus"
         assert platform["scenarios"]["measure"]["vus"] == 50
         assert (platform["measure_iterations"], platform["pace_s"]) == (None, 5)
-        assert platform["max_iterations"] == 50 * (300 / 5 + 1) + 50 * (20 / 5 + 1)
+        assert platform["max_iterations"] == 50 * (300 / 5 + 1) + 1 + 50 * (20 / 5 + 1) + 1
 
 
 class TestTheBreaker:
