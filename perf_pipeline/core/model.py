@@ -294,6 +294,7 @@ class EndpointVerdict(Frozen):
     endpoint: str
     verdict: Verdict
     sentence: str
+    advice: str = ""  # of an inconclusive one: why it is, and what would settle it
     p50: Effect | None = None
     p95: Effect | None = None
 

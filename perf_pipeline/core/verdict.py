@@ -64,9 +64,12 @@ def compare(
         p50, p95 = effects
         if p50 is None and p95 is None:
             verdict, sentence = _unknown(name, any(one.runs[index] for one in both), candidate.get(name))
+            advice = ""
         else:
-            verdict, sentence = _judge(index, both, effects, stands, settings)
-        verdicts[name] = EndpointVerdict(endpoint=name, verdict=verdict, sentence=sentence, p50=p50, p95=p95)
+            verdict, sentence, advice = _judge(index, both, effects, stands, settings)
+        verdicts[name] = EndpointVerdict(
+            endpoint=name, verdict=verdict, sentence=sentence, advice=advice, p50=p50, p95=p95
+        )
     return Judgement(endpoints=verdicts, common=_common(both) if baseline else None)
 
 
@@ -114,8 +117,8 @@ def _judge(
     effects: Sequence[Effect | None],
     stands: Sequence[int],
     settings: VerdictSettings,
-) -> tuple[Verdict, str]:
-    """Verdict and sentence of an endpoint that has at least one effect. ``stands``: +1 slower, -1 faster."""
+) -> tuple[Verdict, str, str]:
+    """Of an endpoint with an effect: verdict, sentence, advice. ``stands``: +1 slower, -1 faster."""
     figures = ", ".join(
         f"{one.quantile.name} {change(effect.ratio)} (interval {interval(effect.low, effect.high)})"
         for one, effect in zip(both, effects, strict=True)
@@ -125,9 +128,9 @@ def _judge(
         shape = (
             "; the other quantile became faster: the distribution changed its shape" if -1 in stands else ""
         )
-        return Verdict.REGRESSED, f"slower: {figures}{shape}"
+        return Verdict.REGRESSED, f"slower: {figures}{shape}", ""
     if -1 in stands:
-        return Verdict.IMPROVED, f"faster: {figures}"
+        return Verdict.IMPROVED, f"faster: {figures}", ""
     tolerances = (settings.tolerance_p50_ratio, settings.tolerance_p95_ratio)
     doubts = [
         Doubt(one.quantile.name, effect, int(one.runs[index]), tolerance)
@@ -136,11 +139,12 @@ def _judge(
     ]
     if doubts:
         leaning = any(effect and effect.low > 1 and _matters(effect, settings) for effect in effects)
-        hint = "perhaps slower, but identical runs differ so much now and then: " if leaning else ""
-        return Verdict.INCONCLUSIVE, f"{hint}{figures}; {what_would_settle(doubts)}"
+        hint = "perhaps slower, but identical runs differ so much now and then; " if leaning else ""
+        return Verdict.INCONCLUSIVE, figures, f"{hint}{what_would_settle(doubts)}"
     if any(_common_stands(one) for one in both):
-        return Verdict.INCONCLUSIVE, f"changed as all other endpoints did; beside that {figures}"
-    return Verdict.UNCHANGED, figures
+        advice = "changed as all other endpoints did: the figures are what is left beside that"
+        return Verdict.INCONCLUSIVE, figures, advice
+    return Verdict.UNCHANGED, figures, ""
 
 
 def _common_stands(effects: Effects) -> bool:

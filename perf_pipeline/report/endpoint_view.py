@@ -51,7 +51,8 @@ class EndpointView:
     prometheus_difference: str
     achieved: str
     slo_sentence: str
-    verdict_sentence: str
+    verdict_sentence: str  # the figures, and the advice if there is any
+    advice: str
     error_kinds: tuple[str, ...]  # "status 500: 12"
     p50_effect: EffectView | None
     p95_effect: EffectView | None
@@ -105,6 +106,10 @@ def _effect(effect: Effect | None, line: Line) -> EffectView | None:
     )
 
 
+def _verdict_sentence(verdict: EndpointVerdict) -> str:
+    return "; ".join(part for part in (verdict.sentence, verdict.advice) if part)
+
+
 def endpoint_view(
     slo: EndpointSlo,
     verdict: EndpointVerdict | None,
@@ -140,7 +145,8 @@ def endpoint_view(
         ),
         achieved=f.per_second(slo.achieved_per_s),
         slo_sentence=slo.sentence,
-        verdict_sentence=verdict.sentence if compared and verdict else "",
+        verdict_sentence=_verdict_sentence(verdict) if compared and verdict else "",
+        advice=verdict.advice if compared and verdict else "",
         error_kinds=tuple(f"{kind}: {f.count(number)}" for kind, number in sorted(kinds.items(), key=_most)),
         p50_effect=_effect(verdict.p50, line) if compared and verdict else None,
         p95_effect=_effect(verdict.p95, line) if compared and verdict else None,

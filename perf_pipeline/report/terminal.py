@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perf_pipeline.core.model import Reason
+from perf_pipeline.report import formats as f
 from perf_pipeline.report.endpoint_view import EffectView, EndpointView
 from perf_pipeline.report.terminal_lists import print_baselines, print_compare, print_runs
 from perf_pipeline.report.terminal_parts import (
@@ -107,9 +108,17 @@ def _effect(effect: EffectView | None, style: str) -> tuple[Text, str]:
 
 
 def _verdict_sentences(endpoints: Sequence[EndpointView]) -> Iterable[RenderableType]:
+    """What the table does not say. Advice that several endpoints share is said once."""
+    advised: dict[str, list[EndpointView]] = {}
     for one in endpoints:
-        if one.verdict.tone in (BAD, WARN) and one.verdict_sentence:
+        if one.advice:
+            advised.setdefault(one.advice, []).append(one)
+        elif one.verdict.tone in (BAD, WARN) and one.verdict_sentence:
             yield bullet(one.verdict.mark, one.verdict.tone, f"{one.name}: {one.verdict_sentence}")
+    for advice, ones in advised.items():
+        everyone = len(ones) == len(endpoints) > 1
+        who = f"all {len(ones)} endpoints" if everyone else f.names([one.name for one in ones])
+        yield bullet(ones[0].verdict.mark, ones[0].verdict.tone, f"{who}: {advice}")
 
 
 def _reason(reason: Reason, tone: str) -> RenderableType:

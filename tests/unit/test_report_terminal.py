@@ -38,8 +38,8 @@ Against the baseline  5 baseline runs of revision rev-1
 +  get_game_data         +48 %    +41..+56 %   +52 %  +24..+86 %  regressed     10 % / 35 %
 =  update_player        +0.0 %  -4.9..+5.1 %  +0.0 %  -14..+16 %  unchanged     10 % / 10 %
    nothing in common
-~  get_news: p50 +6 % (interval -6..+20 %); about 4 more baseline runs would settle it
 +  get_game_data: slower: p50 +48 % (interval +41..+56 %)
+~  get_news: about 4 more baseline runs would settle it
 
 Warnings
 ?  k6's log was cut at its cap [log_truncated]

@@ -140,7 +140,7 @@ class TestIdenticalRuns:
         judgement = judged(baseline(1), candidate())
         assert signs(judgement) == {"~"}
         assert (
-            "4 more baseline runs would replace the assumed noise" in judgement.endpoints["get_news"].sentence
+            "4 more baseline runs would replace the assumed noise" in judgement.endpoints["get_news"].advice
         )
 
     def test_of_a_service_too_noisy_to_tell_ask_for_more_than_runs(self):
@@ -149,7 +149,7 @@ class TestIdenticalRuns:
         | o   o   o o o  o
         """
         judgement = judged(baseline(6, noise=0.2), candidate(noise=0.0))
-        assert "identical runs differ by" in judgement.endpoints["get_game_data"].sentence
+        assert "identical runs differ by" in judgement.endpoints["get_game_data"].advice
         assert "+" not in signs(judgement)
 
     def test_the_assumed_noise_stands_while_there_are_fewer_than_five(self):
@@ -232,7 +232,7 @@ class TestMissingData:
     def test_enough_samples_for_p50_only(self):
         one = judged(baseline(5, n=40), candidate(n=40)).endpoints["get_news"]
         assert (one.p95, one.verdict) == (None, Verdict.INCONCLUSIVE)
-        assert "p95 cannot be compared: too few samples" in one.sentence
+        assert "p95 cannot be compared: too few samples" in one.advice
 
     def test_no_endpoints(self):
         assert judged([{}], {}) == Judgement(endpoints={})
