@@ -31,6 +31,7 @@ class Endpoint(Frozen):
     path: str  # as in the contract, with {placeholders}; not a URL
     weight: float  # calls per iteration of the scenario; 0.5: every second iteration
     metric: str  # the k6 Trend with the latency of its successful requests
+    record: str  # its short name in the recorded SLO, ``slo:<record>:p95_under_300ms``
     slo: Objectives
 
 
@@ -88,6 +89,14 @@ class JsonPlace(Frozen):
     pointer: str
 
 
+class Schedule(Frozen):
+    """When a run starts by itself."""
+
+    cron: str  # minute, hour, day of month, month, day of week
+    timezone: str  # an IANA name, such as Asia/Taipei
+    profile: str
+
+
 class Target(Frozen):
     """Where the load goes, and how much of it may go there."""
 
@@ -100,6 +109,7 @@ class Target(Frozen):
     max_requests_per_s: float
     max_users: int
     max_duration_s: float
+    schedule: Schedule | None = None
 
 
 class BaselinePolicy(Frozen):

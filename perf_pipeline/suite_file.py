@@ -13,33 +13,21 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from perf_pipeline import suite_units as units
 from perf_pipeline.conventions import SUITE_FILE, default_metric
-from perf_pipeline.suite import (
-    REFERENCE_BACKEND,
-    BaselinePolicy,
-    Endpoint,
-    JsonPlace,
-    Objectives,
-    Suite,
-    Target,
-    VerdictSettings,
-)
+from perf_pipeline.suite import BaselinePolicy, Endpoint, Objectives, Suite, VerdictSettings
 from perf_pipeline.suite_nodes import Problems, Section
 from perf_pipeline.suite_profiles import read_profiles
 from perf_pipeline.suite_script import check_script
+from perf_pipeline.suite_targets import read_targets
 
 _SUITE_KEYS = (
     "description", "script", "endpoints", "profiles", "targets", "allowed_origins", "baseline", "verdict",
 )  # fmt: skip
-_ENDPOINT_KEYS = ("method", "path", "weight", "slo", "metric")
-_TARGET_KEYS = ("start", "base_url", "health", "revision", "data_volume", "headers_from_env", "limits")
-_PLACE_KEYS = ("path", "pointer")
-_LIMIT_KEYS = ("requests", "users", "duration")
+_ENDPOINT_KEYS = ("method", "path", "weight", "slo", "metric", "record")
 _ENDPOINTS_EXAMPLE = (
     "endpoints: {get_state: {method: GET, path: /state, weight: 1, slo: {p95: 200ms, errors: 1%}}}"
 )
 _DEFAULT_SCRIPT = "scenario.js"
 _ACCEPT = units.Kind(units.one_of("automatic", "manual"), "automatic")
-_START = units.Kind(units.one_of(REFERENCE_BACKEND), REFERENCE_BACKEND)
 
 
 class SuiteError(Exception):
@@ -64,14 +52,15 @@ def load_suite(path: Path) -> Suite:
     endpoints_section = top.section("endpoints", keys=units.NAME, example=_ENDPOINTS_EXAMPLE)
     endpoints = _read_endpoints(endpoints_section)
     origins = tuple(top.scalars("allowed_origins", units.ORIGIN))
+    profiles = read_profiles(top, endpoints)
     suite = Suite(
         name=_suite_name(file, top),
         description=top.value("description", units.WORDS, ""),
         folder=file.parent,
         script=top.value("script", units.SCRIPT, _DEFAULT_SCRIPT),
         endpoints=endpoints,
-        profiles=read_profiles(top, endpoints),
-        targets=_read_targets(top, origins),
+        profiles=profiles,
+        targets=read_targets(top, origins, profiles),
         allowed_origins=origins,
         baseline=_read_baseline(top),
         verdict=_read_verdict(top),
@@ -120,12 +109,14 @@ def _suite_name(file: Path, top: Section) -> str:
 
 def _read_endpoints(section: Section) -> dict[str, Endpoint]:
     endpoints: dict[str, Endpoint] = {}
-    owner_of_metric: dict[str, str] = {}
+    owner_of: dict[tuple[str, str], str] = {}  # (key, value) -> the endpoint that has it
     for name, entry in section.sections(keys=_ENDPOINT_KEYS):
         metric = entry.value("metric", units.NAME, default_metric(name))
-        if metric in owner_of_metric:
-            entry.problem(f"the metric '{metric}' is already that of {owner_of_metric[metric]}", "metric")
-        owner_of_metric.setdefault(metric, name)
+        record = entry.value("record", units.NAME, name)
+        for key, value in (("metric", metric), ("record", record)):
+            owner = owner_of.setdefault((key, value), name)
+            if owner != name:
+                entry.problem(f"the {key} '{value}' is already that of {owner}", key)
         weight = entry.value("weight", units.WEIGHT)
         if weight == 0:
             entry.problem(
@@ -138,6 +129,7 @@ def _read_endpoints(section: Section) -> dict[str, Endpoint]:
             path=entry.value("path", units.PATH),
             weight=weight,
             metric=metric,
+            record=record,
             slo=_read_slo(entry),
         )
     if not endpoints and section.sound and not section.absent:
@@ -159,51 +151,6 @@ def _read_slo(entry: Section) -> Objectives:
             "p50",
         )
     return objectives
-
-
-def _read_targets(top: Section, origins: tuple[str, ...]) -> dict[str, Target]:
-    section = top.section(
-        "targets", keys=units.NAME, example=f"targets: {{local: {{start: {REFERENCE_BACKEND}}}}}"
-    )
-    targets = {
-        name: _read_target(name, entry, origins) for name, entry in section.sections(keys=_TARGET_KEYS)
-    }
-    if not targets and section.sound and not section.absent:
-        section.problem("has no target; name at least one")
-    return targets
-
-
-def _read_target(name: str, entry: Section, origins: tuple[str, ...]) -> Target:
-    entry.value("start", _START, None)
-    base_url = entry.value("base_url", units.ORIGIN, None)
-    if ("start" in entry) == ("base_url" in entry) and entry.sound:
-        entry.problem(f"needs either 'start: {REFERENCE_BACKEND}' or a base_url, and not both")
-    if base_url is not None and entry.sound and base_url not in origins:
-        entry.problem(f"{base_url} is not in allowed_origins; add it there if load may go to it", "base_url")
-    limits = entry.section(
-        "limits", keys=_LIMIT_KEYS, example="limits: {requests: 50/s, users: 50, duration: 10m}"
-    )
-    headers = entry.section("headers_from_env", keys=units.HEADER)
-    return Target(
-        name=name,
-        base_url=base_url,
-        health_path=entry.value("health", units.PATH),
-        revision=_read_place(entry, "revision"),
-        data_volume=_read_place(entry, "data_volume"),
-        headers_from_env={
-            header: headers.value(header, units.ENVIRONMENT_VARIABLE) for header in headers.names()
-        },
-        max_requests_per_s=limits.value("requests", units.RATE),
-        max_users=limits.value("users", units.COUNT),
-        max_duration_s=limits.value("duration", units.DURATION),
-    )
-
-
-def _read_place(entry: Section, key: str) -> JsonPlace | None:
-    if key not in entry:
-        return None
-    place = entry.section(key, keys=_PLACE_KEYS)
-    return JsonPlace(path=place.value("path", units.PATH), pointer=place.value("pointer", units.POINTER))
 
 
 def _read_baseline(top: Section) -> BaselinePolicy:

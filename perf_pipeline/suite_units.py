@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
 
 SHORTEST_LOAD_S = 1.0
 
@@ -208,6 +212,29 @@ def script(text: str) -> str:
     return text
 
 
+def cron(text: str) -> str:
+    """The five fields that every scheduler reads alike: no seconds, no ``@daily``, no ``L`` and no ``#``."""
+    advice = "write minute, hour, day, month and weekday, for example 0 4 * * *"
+    if len(text.split()) != 5 or re.search(r"[^\d*,/A-Za-z\s-]|(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])", text):
+        raise ValueError(f"'{text}' is not a schedule; {advice}")
+    try:
+        next(CronSim(text, datetime(2027, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        reason = str(error)
+        raise ValueError(f"'{text}' is not a schedule: {reason[0].lower()}{reason[1:]}; {advice}") from None
+    except StopIteration:
+        raise ValueError(f"'{text}' never comes; {advice}") from None
+    return " ".join(text.split())
+
+
+def timezone(text: str) -> str:
+    if text in available_timezones():
+        return text
+    close = get_close_matches(text, sorted(available_timezones()), n=1)
+    advice = f"did you mean '{close[0]}'?" if close else "write for example Europe/Berlin"
+    raise ValueError(f"'{text}' is not a time zone; {advice}")
+
+
 def words(text: str) -> str:
     return text
 
@@ -229,3 +256,5 @@ SCRIPT = Kind(script, "scenario.js")
 NAME = Kind(name, "join_room_latency")
 HEADER = Kind(header, "Authorization")
 ENVIRONMENT_VARIABLE = Kind(environment_variable, "STAGING_TOKEN")
+CRON = Kind(cron, "0 4 * * *")
+TIMEZONE = Kind(timezone, "UTC")

@@ -186,6 +186,7 @@ def tiny_suite(
                 path="/page",
                 weight=1,
                 metric="page_latency",
+                record="page",
                 slo=Objectives(p95_ms=300, error_ratio=0.01),
             )
         },

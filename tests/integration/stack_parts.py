@@ -61,7 +61,9 @@ def suite_for(base_url: str | None = None, **target: Any) -> Suite:
         "max_duration_s": 60,
     }
     objectives = Objectives(p95_ms=300, error_ratio=0.01)
-    page = Endpoint(name="page", method="GET", path="/", weight=1, metric="page_latency", slo=objectives)
+    page = Endpoint(
+        name="page", method="GET", path="/", weight=1, metric="page_latency", record="page", slo=objectives
+    )
     stages = (Stage(duration_s=5, rate_per_s=5),)
     return Suite(
         name="small",

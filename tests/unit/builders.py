@@ -71,6 +71,7 @@ def suite(**overrides: Any) -> Suite:
                 path=path,
                 weight=1.0,
                 metric=f"{name}_latency",
+                record=name,
                 slo=Objectives(p95_ms=p95, error_ratio=0.01),
             )
             for name, (method, path, p95, _) in ENDPOINTS.items()

@@ -71,6 +71,7 @@ def suite(folder: Path = Path("/suites/tiny")) -> Suite:
             path=f"/{name}",
             weight=1,
             metric=f"{name}_latency",
+            record=name,
             slo=Objectives(p95_ms=300, error_ratio=0.01),
         )
 

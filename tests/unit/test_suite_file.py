@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perf_pipeline.suite import REFERENCE_BACKEND, Stage, Suite
+from perf_pipeline.suite import REFERENCE_BACKEND, Schedule, Stage, Suite
 from perf_pipeline.suite_file import SuiteError, discover_suites, load_suite
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +102,7 @@ class TestAGoodSuite:
         order = suite.endpoints["place_order"]
         assert (order.slo.p95_ms, order.slo.p50_ms, order.slo.error_ratio) == (400, None, 0.02)
         assert (order.method, order.path, order.weight) == ("POST", "/orders/{order_id}", 0.5)
-        assert order.metric == "place_order_latency"
+        assert (order.metric, order.record) == ("place_order_latency", "place_order")
         assert suite.endpoints["list_products"].slo.p50_ms == 100
 
     def test_resolves_a_share_of_another_profile(self, suite: Suite) -> None:
@@ -130,6 +130,15 @@ class TestAGoodSuite:
         assert staging.headers_from_env == {"Authorization": "SHOP_TOKEN"}
         assert staging.revision is not None
         assert staging.revision.pointer == "/git/sha"
+
+    def test_may_have_a_schedule(self, folder: Path) -> None:
+        staging = "schedule: {cron: '30 4 * * mon-fri', timezone: Asia/Taipei, profile: half}\n    base_url"
+        (folder / "suite.yaml").write_text(GOOD.replace("base_url", staging))
+        suite = load_suite(folder)
+        assert suite.targets["staging"].schedule == Schedule(
+            cron="30 4 * * mon-fri", timezone="Asia/Taipei", profile="half"
+        )
+        assert suite.targets["local"].schedule is None
 
     def test_has_its_policies(self, suite: Suite) -> None:
         assert (suite.baseline.accept, suite.baseline.keep, suite.baseline.minimum) == ("manual", 5, 2)
@@ -182,6 +191,12 @@ class TestKeys:
             "suite.yaml:14: profiles: 'Standard-1' is not a name;"
             " use small letters, digits and '_', starting with a letter"
         )
+
+    def test_two_endpoints_cannot_share_a_record(self, breaking: Breaking) -> None:
+        assert breaking("weight: 0.5", "weight: 0.5\n    record: list_products") == [
+            "suite.yaml:12: endpoints.place_order.record:"
+            " the record 'list_products' is already that of list_products"
+        ]
 
     def test_two_endpoints_cannot_share_a_metric(self, breaking: Breaking) -> None:
         assert breaking("weight: 0.5", "weight: 0.5\n    metric: list_products_latency") == [
@@ -331,6 +346,67 @@ class TestTargets:
         assert breaking("SHOP_TOKEN", "Bearer-abc") == [
             "suite.yaml:39: targets.staging.headers_from_env.Authorization: 'Bearer-abc' is not the name of"
             " an environment variable; the value itself never goes here"
+        ]
+
+
+class TestSchedules:
+    @pytest.fixture
+    def scheduling(self, breaking: Breaking) -> Callable[..., list[str]]:
+        def scheduling(cron: str = "0 4 * * *", timezone: str = "UTC", profile: str = "half") -> list[str]:
+            schedule = f"schedule: {{cron: '{cron}', timezone: {timezone}, profile: {profile}}}"
+            return breaking("    base_url:", f"    {schedule}\n    base_url:")
+
+        return scheduling
+
+    @pytest.mark.parametrize(
+        ("cron", "sentence"),
+        [
+            ("0 4 * *", "is not a schedule"),
+            ("@daily", "is not a schedule"),
+            ("0 0 4 * * *", "is not a schedule"),
+            ("0 4 L * *", "is not a schedule"),
+            ("0 4 * * 5L", "is not a schedule"),
+            ("61 4 * * *", "is not a schedule: bad minute"),
+            ("0 4 30 2 *", "is not a schedule: bad day-of-month"),
+        ],
+    )
+    def test_are_of_the_five_fields_of_cron(
+        self, scheduling: Callable[..., list[str]], cron: str, sentence: str
+    ) -> None:
+        assert scheduling(cron=cron) == [
+            f"suite.yaml:36: targets.staging.schedule.cron: '{cron}' {sentence};"
+            " write minute, hour, day, month and weekday, for example 0 4 * * *"
+        ]
+
+    @pytest.mark.parametrize(
+        ("timezone", "advice"),
+        [
+            ("Europe/Berln", "did you mean 'Europe/Berlin'?"),
+            ("+08:00", "write for example Europe/Berlin"),
+        ],
+    )
+    def test_are_in_a_time_zone_that_exists(
+        self, scheduling: Callable[..., list[str]], timezone: str, advice: str
+    ) -> None:
+        assert scheduling(timezone=timezone) == [
+            f"suite.yaml:36: targets.staging.schedule.timezone: '{timezone}' is not a time zone; {advice}"
+        ]
+
+    def test_name_a_profile(self, scheduling: Callable[..., list[str]]) -> None:
+        assert scheduling(profile="standrad") == [
+            "suite.yaml:36: targets.staging.schedule.profile: there is no profile 'standrad';"
+            " did you mean 'standard'?"
+        ]
+
+    def test_leave_time_for_the_load(self, scheduling: Callable[..., list[str]]) -> None:
+        assert scheduling(cron="*/5 * * * *", profile="people") == [
+            "suite.yaml:36: targets.staging.schedule.cron: '*/5 * * * *' comes after 300 s, but the load of"
+            " people alone takes 310 s; let it come less often or name a shorter profile"
+        ]
+
+    def test_are_complete(self, breaking: Breaking) -> None:
+        assert breaking("    base_url:", "    schedule: {cron: 0 4 * * *, profile: half}\n    base_url:") == [
+            "suite.yaml:36: targets.staging.schedule: 'timezone' is missing; add for example 'timezone: UTC'"
         ]
 
 
