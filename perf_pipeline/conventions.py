@@ -5,6 +5,8 @@ The k6 library (``k6/lib``) spells the same names in JavaScript; a test keeps th
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 # Tags that k6 puts on samples, labels that Prometheus stores.
 TAG_TEST_ID = "testid"
 TAG_SUITE = "suite"
@@ -72,6 +74,25 @@ ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
 ENV_PROMETHEUS_URL = "PERF_PIPELINE_PROMETHEUS_URL"  # use this Prometheus, start none
 DEFAULT_HOME = ".perf-pipeline"
 STORE_FILE = "store.sqlite"
+
+# Grafana. Dashboards and the provisioned data source know each other by these.
+GRAFANA_UID_LENGTH = 40
+GRAFANA_DATASOURCE = "perf-pipeline-prometheus"  # uid, in monitoring/grafana/provisioning too
+DASHBOARDS_FOLDER = "monitoring/grafana/dashboards"
+ENV_GRAFANA_URL = "PERF_PIPELINE_GRAFANA_URL"  # set: reports and Dagster runs link to their dashboard
+DAGSTER_URL = "http://127.0.0.1:3000"  # where dashboards look for the Dagster run of a testid
+BENCHMARK, RUN, TREND = "benchmark", "run", "trend"  # a suite's dashboards
+PIPELINE_HEALTH = "pipeline-health"  # one for all suites
+
+
+def dashboard_uid(suite: str, kind: str) -> str:
+    """Stable, and within the 40 characters that Grafana allows."""
+    uid = f"perf-{suite}-{kind}"
+    if len(uid) <= GRAFANA_UID_LENGTH:
+        return uid
+    digest = sha256(suite.encode()).hexdigest()[:8]
+    return f"perf-{suite[: GRAFANA_UID_LENGTH - len(kind) - 15]}-{digest}-{kind}"
+
 
 # Exit codes of the command line, one per outcome (see core.model.Outcome).
 EXIT_INTERNAL = 1
