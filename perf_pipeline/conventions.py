@@ -43,6 +43,71 @@ def prometheus_counter(metric: str) -> str:
     return f"k6_{metric}_total"
 
 
+# One sample per run, written by the pipeline itself. Labels: those of the run (testid, suite, target,
+# profile), ``endpoint`` where it is one endpoint's, and the one named here.
+RUN_LATENCY = "perf_run_latency_seconds"  # quantile
+RUN_OBJECTIVE = "perf_run_objective_seconds"  # quantile; only those that are promised
+RUN_REQUESTS = "perf_run_requests"
+RUN_ERRORS = "perf_run_errors"
+RUN_NOISE = "perf_run_noise_ratio"  # quantile: how much identical runs differ
+RUN_CHANGE = "perf_run_change_ratio"  # quantile: candidate / baseline - 1
+RUN_VERDICT = "perf_run_verdict"  # verdict: 1 for the one that holds; 0 for one that was taken back
+RUN_SLO_MET = "perf_run_slo_met"  # 1 or 0; absent without data and in an invalid run
+RUN_OUTCOME = "perf_run_outcome"  # outcome: as verdict
+RUN_ACCEPTED = "perf_run_accepted"  # 1: it is in the baseline
+RUN_INVALID_OF_LAST = "perf_run_invalid_of_last"  # invalid ones among the last RUNS_LOOKED_AT, it included
+RUN_DURATION = "perf_run_duration_seconds"  # from k6's start to its end, which is the sample's time
+# While the load runs, every few seconds:
+RUN_PLANNED_RATE = "perf_run_planned_rate"  # requests per second that the plan holds at this moment
+RUN_BASELINE = "perf_run_baseline_seconds"  # quantile, bound: low, mid, high of the baseline's runs
+RUN_TARGET_INFO = "perf_run_target_info"  # revision: 1
+LABEL_QUANTILE = "quantile"
+LABEL_VERDICT = "verdict"
+LABEL_OUTCOME = "outcome"
+LABEL_BOUND = "bound"
+LABEL_REVISION = "revision"
+RUNS_LOOKED_AT = 5
+
+
+# Records: what Prometheus computes of a run while it goes on. Their meaning: docs/monitoring.md.
+# Of each run (labels testid, suite, target and, but for the first, endpoint):
+LIVE_RUNNING = "perf_live:running"  # users; there only while k6 is at work
+LIVE_HTTP_REQS = "perf_live:http_reqs"  # cumulative; also name, method, status
+LIVE_API_ERRORS = "perf_live:api_errors"  # cumulative
+LIVE_REQUESTS = "perf_live:requests"  # of the last minute
+LIVE_ERRORS = "perf_live:errors"  # of the last minute
+LIVE_ERROR_RATIO = "perf_live:error_ratio"
+LIVE_LATENCY = "perf_live:latency_seconds"  # quantile
+# Of each endpoint (labels suite, target, endpoint): with two runs at once the worse one counts.
+SLO_OBJECTIVE = "slo:latency:objective_seconds"  # quantile
+SLO_GOOD = "slo:latency:good_ratio"  # quantile: share of successful requests within its objective
+SLO_ERRORS = "slo:errors:objective_ratio"
+SLO_MET = "slo:met"  # quantile: 1 or 0
+HTTP_REQ_RATE = "http_req_rate:by_endpoint"
+HTTP_SUCCESS_RATE = "http_success_rate:by_endpoint"
+HTTP_ERROR_RATE = "http_error_rate:by_endpoint"
+# k6's own names, for queries that were written for them (labels name, status, method, testid, suite, target):
+HTTP_REQS = "http_reqs"
+HTTP_REQ_DURATION = "http_req_duration"
+HTTP_REQ_FAILED = "http_req_failed"
+LABEL_NAME = "name"
+LABEL_METHOD = "method"
+LABEL_STATUS = "status"
+RULES_FOLDER = "monitoring/prometheus/rules"
+RUNBOOK = "docs/runbook.md"
+
+
+def latency_record(metric: str, percent: int) -> str:
+    """p50 or p95 of one endpoint's successful requests over the last minute, in milliseconds."""
+    return f"{metric}:p{percent}"
+
+
+def slo_record(record: str, p95_ms: float) -> str:
+    """Whether an endpoint's p95 is within its objective, as the metric that carries no label."""
+    number = f"{p95_ms:.6f}".rstrip("0").rstrip(".").replace(".", "_")
+    return f"slo:{record}:p95_under_{number}ms"
+
+
 # Environment of the scenario (read as __ENV in k6).
 ENV_BASE_URL = "BASE_URL"
 ENV_PROFILE = "PERF_PROFILE"
@@ -60,6 +125,7 @@ RAW_SAMPLES = "k6-samples.csv.gz"
 SAMPLES = "samples.parquet"
 K6_LOG = "k6.log"
 SNAPSHOT_SERIES = "prometheus-series.json"
+TOLD_SAMPLES = "prometheus-told.json"  # the samples per run that Prometheus was told, as it holds them
 REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
