@@ -3,8 +3,8 @@
     python -m benchmarks.main_job.evidence --home DIR [--profile standard] [--only NAME ...]
 
 Starts `perf-pipeline run` for each case as a user would, with a home folder of its own, one after the other,
-and prints per case: exit code, outcome, the sentence, which endpoints regressed, processes left behind.
-With the profile `standard` the whole takes about 35 minutes.
+and prints per case: exit code, the sentence, processes left behind; DIR/evidence.json keeps it, and a case
+that is run again replaces its earlier entry. With the profile `standard` the whole takes about 35 minutes.
 """
 
 from __future__ import annotations
@@ -112,6 +112,8 @@ def execute(case: Case, home: Path, profile: str) -> dict[str, object]:
         "outcome": answer.get("outcome"),
         "sentence": answer.get("sentence"),
         "run": str(answer.get("run_id"))[:8],
+        "run_id": answer.get("run_id"),
+        "time_s": answer.get("time_s"),
         "wall_s": round(time.monotonic() - begun, 1),
         "left_behind": left,
     }
@@ -126,13 +128,15 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", help="cases whose name begins so")
     args = parser.parse_args()
     home = args.home.resolve()
-    results = []
+    file = home / "evidence.json"
+    results = {entry["case"]: entry for entry in json.loads(file.read_text())} if file.exists() else {}
     bad = 0
     for case in cases():
         if args.only and not case.name.startswith(tuple(args.only)):
             continue
         result = execute(case, home, args.profile)
-        results.append(result)
+        results[case.name] = result
+        file.write_text(json.dumps(list(results.values()), indent=1))
         good = result["exit"] in case.expected_exit and not result["left_behind"]
         bad += not good
         print(
@@ -140,7 +144,6 @@ def main() -> int:
             f"{result['sentence']}",
             flush=True,
         )
-    (home / "evidence.json").write_text(json.dumps(results, indent=1))
     return 1 if bad else 0
 
 
