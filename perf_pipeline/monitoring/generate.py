@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from perf_pipeline.conventions import SUITE_JSON
 from perf_pipeline.monitoring.k6_suite import suite_json
+from perf_pipeline.monitoring.rules import recording_rules, rules_path
 from perf_pipeline.suite import Suite
 
 
 def generated_files(suite: Suite) -> dict[str, str]:
     """Path relative to the project root -> text."""
-    return {f"k6/{suite.name}/{SUITE_JSON}": suite_json(suite)}
+    return {
+        f"k6/{suite.name}/{SUITE_JSON}": suite_json(suite),
+        rules_path(suite.name): recording_rules(suite),
+    }

@@ -1,4 +1,4 @@
-"""PromQL of one run, as text. Pure; label values are escaped here and nowhere else.
+"""PromQL of one run, as text. Pure.
 
 The figures of a run are its cumulative counters and histograms at its end: a plain instant selector,
 evaluated at the moment when k6 had exited. ``increase()`` and ``rate()`` miss the first write and guess;
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perf_pipeline import conventions as names
+from perf_pipeline.monitoring.promql import selector
 
 WINDOW_S = 10  # of quantiles over time: ten of k6's writes
 
@@ -68,18 +69,6 @@ class RunQueries:
 
     def _per_endpoint(self, expression: str) -> str:
         return f"sum by ({names.TAG_ENDPOINT}) ({expression})"
-
-
-def selector(metric: str, /, *, _matches: dict[str, str] | None = None, **labels: str) -> str:
-    """``metric{label="value",...}``; ``_matches``: labels that match a regular expression."""
-    matchers = [f'{label}=~"{escape(value)}"' for label, value in (_matches or {}).items()]
-    matchers += [f'{label}="{escape(value)}"' for label, value in labels.items()]
-    return f"{metric}{{{','.join(matchers)}}}"
-
-
-def escape(value: str) -> str:
-    """A label's value between double quotes."""
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _duration(seconds: float) -> str:

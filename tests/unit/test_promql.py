@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from perf_pipeline.prometheus.queries import RunQueries, escape, selector
+from perf_pipeline.monitoring.promql import escape, selector
+from perf_pipeline.prometheus.queries import RunQueries
 
 QUERIES = RunQueries("run-1", ["get_state_latency", "join_room_latency"])
 
