@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
+from typing import Protocol
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import (
@@ -17,7 +18,6 @@ from perf_pipeline.core.model import (
     Frozen,
     Outcome,
     RunRecord,
-    RunRequest,
     SloStatus,
 )
 from perf_pipeline.suite import Profile, Suite
@@ -46,13 +46,24 @@ class SeriesSample(Frozen):
         return self.metric, tuple(sorted(self.labels.items()))
 
 
-def run_labels(run_id: str, request: RunRequest) -> dict[str, str]:
+class WhatRan(Protocol):
+    """A request, or a run as the store knows it."""
+
+    @property
+    def suite(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+
+
+def run_labels(run_id: str, ran: WhatRan) -> dict[str, str]:
     """The labels that every sample of a run carries."""
     return {
         names.TAG_TEST_ID: run_id,
-        names.TAG_SUITE: request.suite,
-        names.TAG_TARGET: request.target,
-        names.TAG_PROFILE: request.profile,
+        names.TAG_SUITE: ran.suite,
+        names.TAG_TARGET: ran.target,
+        names.TAG_PROFILE: ran.profile,
     }
 
 
@@ -75,7 +86,7 @@ def end_samples(record: RunRecord, *, accepted: bool, invalid_of_last: int) -> l
     samples = [
         outcome_sample(run, record.outcome, at),
         sample(names.RUN_ACCEPTED, float(accepted)),
-        sample(names.RUN_INVALID_OF_LAST, invalid_of_last),
+        invalid_of_last_sample(run, invalid_of_last, at),
         sample(names.RUN_DURATION, duration_s),
     ]
     for slo in record.slo.endpoints:
@@ -90,6 +101,13 @@ def outcome_sample(run: Labels, outcome: Outcome, at_unix_ms: int) -> SeriesSamp
     """Also of a run that measured nothing. ``run``: from ``run_labels``."""
     labels = {**run, names.LABEL_OUTCOME: outcome.value}
     return SeriesSample(metric=names.RUN_OUTCOME, labels=labels, value=_HOLDS, unix_ms=at_unix_ms)
+
+
+def invalid_of_last_sample(run: Labels, invalid_of_last: int, at_unix_ms: int) -> SeriesSample:
+    """As ``outcome_sample``."""
+    return SeriesSample(
+        metric=names.RUN_INVALID_OF_LAST, labels=dict(run), value=invalid_of_last, unix_ms=at_unix_ms
+    )
 
 
 _Figure = tuple[str, float, dict[str, str]]  # metric, value, its own label

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
+    AssetExecutionContext,
     AssetIn,
     AssetKey,
     AssetsDefinition,
@@ -30,6 +31,8 @@ from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.measure import POOL
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.reporting import finish_run
+from perf_pipeline.defs.running_stack import RunningStack
+from perf_pipeline.defs.telling import tell_end
 from perf_pipeline.suite import Suite
 
 
@@ -100,12 +103,14 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
         description="The outcome in one word, the report for people, the record in the store.",
     )
     def run_report(  # noqa: PLR0917 - Dagster passes by name
+        context: AssetExecutionContext,
         monitoring_stack: StackState,
         load_test: LoadResult,
         prometheus_snapshot: PrometheusSnapshot,
         slo_report: SloReport,
         baseline_comparison: Comparison,
         ledger: ResourceParam[Ledger],
+        running_stack: ResourceParam[RunningStack],
         parts: ResourceParam[Parts],
     ) -> Iterator[Output[RunReport]]:
         report = finish_run(
@@ -117,6 +122,9 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
             comparison=baseline_comparison,
             ledger=ledger,
             parts=parts,
+            tell=lambda record: tell_end(
+                record, store=ledger.store, stack=running_stack, parts=parts, warn=context.log.warning
+            ),
         )
         yield Output(report, metadata=metadata.of_report(report))
         if report.outcome is Outcome.INVALID:

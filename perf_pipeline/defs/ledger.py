@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import psutil
 from dagster import (
@@ -26,6 +27,8 @@ from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.error import SerializableErrorInfo
 
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.defs.parts import Parts
+from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.processes import is_alive
 from perf_pipeline.project import Project
@@ -49,6 +52,7 @@ class Ledger:
     instance: DagsterInstance
     run: DagsterRun
     run_id: str
+    announce: Callable[[StoredRun, datetime], None]  # an end without a record; never raises
 
     def begin(self, request: RunRequest) -> None:
         """The benchmark is under way, owned by this process; earlier ones whose process died are ``lost``."""
@@ -68,8 +72,11 @@ class Ledger:
     def end(self, outcome: Outcome, sentence: str) -> str:
         """End without a record. Returns the stored sentence, which begins with the outcome."""
         said = f"{outcome.value}: {sentence}"
-        self.store.set_outcome(self.run_id, outcome, said, _now())
+        at = _now()
+        ended = self.store.set_outcome(self.run_id, outcome, said, at)
         self._tag({TAG_OUTCOME: outcome.value})
+        if ended:
+            self.announce(self.store.find_run(self.run_id), at)
         return said
 
     def save(self, record: RunRecord) -> None:
@@ -154,15 +161,22 @@ def failure_sentence(data: StepFailureData) -> str:
     return " ".join(error.message.split()) if error is not None else "unknown"
 
 
-def ledger_resource(project: Project) -> ResourceDefinition:
-    """One Ledger per Dagster run; its teardown settles the outcome."""
+def ledger_resource(project: Project, parts: Parts) -> ResourceDefinition:
+    """One Ledger per Dagster run; its teardown settles the outcome, before that of the stack stops it."""
 
     def open_ledger(context: InitResourceContext) -> Iterator[Ledger]:
         run, instance = context.run, context.instance
         if run is None or instance is None:
             raise RuntimeError("the ledger needs a Dagster run")
         with Store(project.store_url) as store:
-            ledger = Ledger(store, project, instance, run, benchmark_id(instance, run))
+            announce = partial(
+                tell_outcome,
+                store=store,
+                stack=context.resources.running_stack,
+                parts=parts,
+                warn=partial(instance.report_engine_event, dagster_run=run),
+            )
+            ledger = Ledger(store, project, instance, run, benchmark_id(instance, run), announce)
             ledger.resume()
             try:
                 yield ledger
@@ -170,7 +184,11 @@ def ledger_resource(project: Project) -> ResourceDefinition:
                 with capture_interrupts():  # a second Ctrl-C must not keep the outcome from being written
                     ledger.settle()
 
-    return ResourceDefinition(open_ledger, description="The store of runs, and the outcome of this one.")
+    return ResourceDefinition(
+        open_ledger,
+        description="The store of runs, and the outcome of this one.",
+        required_resource_keys={"running_stack"},
+    )
 
 
 def _find(store: Store, run_id: str) -> StoredRun | None:

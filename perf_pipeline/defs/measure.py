@@ -21,6 +21,7 @@ from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.progress import reporter
 from perf_pipeline.defs.running_stack import RunningStack
+from perf_pipeline.defs.telling import TellingWhileLoading
 from perf_pipeline.load.errors import LoadError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.suite import Suite
@@ -87,12 +88,16 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
                 state = running_stack.start(
                     suite=suite, request=state.request, run_id=ledger.run_id, run_folder=folder
                 )
+            telling = TellingWhileLoading(
+                suite=suite, stack=state, store=ledger.store, parts=parts, warn=context.log.warning
+            )
             load = parts.run_load(
                 suite=suite,
                 stack=state,
                 home=ledger.project.home,
-                on_progress=reporter(context.log.info),
+                on_progress=reporter(context.log.info, telling),
             )
+            telling.end(load.ended_at)
         except NotReady as error:
             _not_ready(ledger, error.sentence, error.name)
         except LoadError as error:

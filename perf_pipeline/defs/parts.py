@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
 from perf_pipeline.core.model import (
+    Fingerprint,
     LoadResult,
     PrometheusSnapshot,
     RunRecord,
@@ -19,6 +20,7 @@ from perf_pipeline.core.model import (
     RunSamples,
     StackState,
 )
+from perf_pipeline.core.run_samples import SeriesSample
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.project import Project
 from perf_pipeline.stack.base import NotReady, Stack
@@ -52,6 +54,19 @@ class Parts:
             on_progress=on_progress,
             read_target=lambda: _ask(stack.base_url, target),
         )
+
+    def fingerprint(self, *, suite: Suite, stack: StackState) -> Fingerprint:
+        """Of the run that ``run_load`` would measure now. Raises LoadError when there is no k6."""
+        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
+        from perf_pipeline.load.run import fingerprint_of  # noqa: PLC0415
+
+        return fingerprint_of(suite, stack, find_k6())
+
+    def write_samples(self, url: str, samples: Sequence[SeriesSample]) -> None:
+        """Into the Prometheus at ``url``. Raises RemoteWriteError."""
+        from perf_pipeline.prometheus.remote_write import write_samples  # noqa: PLC0415
+
+        write_samples(url, samples)
 
     def samples(self, run_folder: Path) -> RunSamples:
         """Raises FileNotFoundError when the folder has lost them."""

@@ -25,13 +25,13 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def reporter(log: Callable[[str], None], *, every_s: float = LOG_EVERY_S) -> Listener:
+def reporter(log: Callable[[str], None], *more: Listener, every_s: float = LOG_EVERY_S) -> Listener:
     """A callback for ``run_load``: tells all listeners, and writes a line with ``log`` every ``every_s``."""
     last = float("-inf")
 
     def report(progress: Progress) -> None:
         nonlocal last
-        for listener in _listeners:
+        for listener in (*_listeners, *more):
             listener(progress)
         now = time.monotonic()
         if now - last >= every_s:

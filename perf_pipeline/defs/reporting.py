@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from perf_pipeline.core.model import (
@@ -30,8 +31,9 @@ def finish_run(
     comparison: Comparison,
     ledger: Ledger,
     parts: Parts,
+    tell: Callable[[RunRecord], None],
 ) -> RunReport:
-    """Decide, store, report, in this order: a report that cannot be written takes no outcome with it."""
+    """Decide, store, tell, report, in this order: an unwritten report takes no outcome with it."""
     outcome, sentence = decide_outcome(slo, comparison)
     decision = decide_baseline(
         suite=suite, load=load, slo=slo, comparison=comparison, outcome=outcome, store=ledger.store
@@ -53,6 +55,7 @@ def finish_run(
     if said != record.baseline_sentence:
         record = record.model_copy(update={"baseline_sentence": said})
         ledger.save(record)
+    tell(record)
     run_folder = ledger.project.run_folder
     baseline = comparison.baseline
     compared_with = baseline.run_ids if baseline else []

@@ -27,6 +27,11 @@ class RunningStack:
     def notes(self) -> list[str]:
         return self._stack.notes
 
+    @property
+    def prometheus_url(self) -> str | None:
+        """Of the Prometheus that should be up at this moment; None: there is none."""
+        return self._stack.prometheus_url
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady."""
         state = self._stack.start(suite=suite, request=request, run_id=run_id, run_folder=run_folder)

@@ -154,7 +154,7 @@ def _result(
     revision_after, reachable = read_target()
     return LoadResult(
         run_id=stack.run_id,
-        fingerprint=_fingerprint(suite, profile, stack, k6),
+        fingerprint=fingerprint_of(suite, stack, k6),
         revision_before=stack.revision,
         revision_after=revision_after,
         target_reachable_after=reachable,
@@ -194,7 +194,9 @@ def _nothing_measured(meaning: str, errors: str, folder: Path) -> str:
     return f"{said or meaning}: nothing was measured, see {folder / names.K6_LOG}."
 
 
-def _fingerprint(suite: Suite, profile: Profile, stack: StackState, k6: K6) -> Fingerprint:
+def fingerprint_of(suite: Suite, stack: StackState, k6: K6) -> Fingerprint:
+    """What a run on this stack has in common with the runs that it can be compared with."""
+    profile = suite.profiles[stack.request.profile]
     return Fingerprint(
         suite=suite.name,
         target=stack.request.target,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import httpx
 
 from perf_pipeline.core.run_samples import SeriesSample
+from perf_pipeline.prometheus.errors import RemoteWriteError, TooLateError
 
 # Written while a load runs, by the thread that watches it: better given up than waited for.
 TIMEOUT = httpx.Timeout(2.0, connect=1.0)
@@ -29,14 +30,6 @@ _LONGEST_LITERAL = 1 << 16
 _LITERAL_OF_TWO_BYTES_LENGTH = 61 << 2
 # What Prometheus says (400) of samples that it holds already, or that are older than it still takes.
 _TOO_LATE = ("duplicate sample", "out of order", "out of bounds", "too old")
-
-
-class RemoteWriteError(Exception):
-    """Prometheus did not take the samples; the text is one sentence."""
-
-
-class TooLateError(RemoteWriteError):
-    """It holds other values of the same moments, or takes none so old: writing again would change nothing."""
 
 
 def write_samples(url: str, samples: Sequence[SeriesSample]) -> None:

@@ -33,6 +33,10 @@ class Stack(Protocol):
     kind: str  # the fingerprint's ``stack``
     notes: list[str]  # what a person should know of the last start, such as a port that was taken
 
+    @property
+    def prometheus_url(self) -> str | None:
+        """Of the Prometheus that should be up at this moment; None: there is none."""
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Bring everything up and check it. Raises NotReady; nothing is left running after any exception."""
 

@@ -47,6 +47,10 @@ class EmbeddedStack:
         self._config = _PACKAGE_ROOT / CONFIG_FOLDER
         self.notes: list[str] = []
 
+    @property
+    def prometheus_url(self) -> str | None:
+        return self._prometheus[1].url if self._prometheus else None
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady; whatever the exception, nothing of ours is left running."""
         started = time.monotonic()

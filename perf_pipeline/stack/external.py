@@ -25,6 +25,10 @@ class ExternalStack:
         self._lock = HostLock(home)
         self.notes: list[str] = []
 
+    @property
+    def prometheus_url(self) -> str | None:
+        return self._prometheus.url
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady."""
         started = time.monotonic()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,19 @@ from dagster import AssetCheckSeverity, AssetKey, DagsterInstance, DagsterRunSta
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 import builders
 
+from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Outcome, RunReport, RunRequest, StackState
+from perf_pipeline.core.run_samples import SeriesSample
 from perf_pipeline.defs.build import build_definitions
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.progress import Progress
+from perf_pipeline.monitoring.k6_suite import suite_json
 from perf_pipeline.project import Project
+from perf_pipeline.prometheus.errors import RemoteWriteError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.repository import Store, StoredRun
+from perf_pipeline.suite import Suite
 
 Break = Callable[[], Any]
 
@@ -35,6 +42,7 @@ class PlayedStack:
     notes: list[str] = field(default_factory=list)
     on_start: Break = never
     stopped: int = 0
+    prometheus_url: str | None = "http://prometheus.example"
 
     def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
         self.on_start()
@@ -54,18 +62,37 @@ class PlayedParts(Parts):
         self.running = PlayedStack(on_start=breaks.get("on_start", never))
         self.breaks = breaks
         self.loads = 0
+        self.told: list[SeriesSample] = []
         self.cpu = 0.4
 
     def stack(self, _project: Project) -> PlayedStack:
         return self.running
 
-    def run_load(self, *, stack: StackState, **_: Any) -> Any:
+    def run_load(self, *, stack: StackState, on_progress: Callable[[Progress], None], **_: Any) -> Any:
         self.loads += 1
+        on_progress(Progress("measure", 60, 122, 1000, 0, 35.0))
         self.breaks.get("on_load", never)()
         cpu = builders.load_result().cpu.model_copy(
             update={"host_max_ratio": self.cpu, "host_mean_ratio": self.cpu}
         )
         return builders.load_result(run_id=stack.run_id, cpu=cpu)
+
+    def fingerprint(self, **_: Any) -> Any:
+        return builders.fingerprint()
+
+    def write_samples(self, _url: str, samples: Sequence[SeriesSample]) -> None:
+        assert not self.running.stopped
+        self.breaks.get("on_write", never)()
+        self.told += samples
+
+    def told_of(self, metric: str) -> list[dict[str, str]]:
+        """The labels of the samples of one metric, without those of the run."""
+        of_run = {"testid", "suite", "target", "profile"}
+        return [
+            {label: value for label, value in one.labels.items() if label not in of_run}
+            for one in self.told
+            if one.metric == metric
+        ]
 
     def samples(self, _run_folder: Path) -> Any:
         return builders.samples()
@@ -83,9 +110,10 @@ class PlayedParts(Parts):
 class World:
     project: Project
     instance: DagsterInstance
+    suite: Suite
 
     def run(self, parts: Parts, *, config: dict[str, str] | None = None) -> ExecuteInProcessResult:
-        defs = build_definitions([builders.suite()], self.project, parts)
+        defs = build_definitions([self.suite], self.project, parts)
         job = defs.resolve_job_def("benchmark_multiplayer")
         return job.execute_in_process(
             run_config={"ops": {"multiplayer__monitoring_stack": {"config": config or {}}}},
@@ -94,7 +122,7 @@ class World:
         )
 
     def gate(self) -> ExecuteInProcessResult:
-        defs = build_definitions([builders.suite()], self.project, PlayedParts())
+        defs = build_definitions([self.suite], self.project, PlayedParts())
         return defs.resolve_implicit_global_asset_job_def().execute_in_process(
             asset_selection=[AssetKey(["multiplayer", "release_gate"])],
             instance=self.instance,
@@ -114,8 +142,12 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     root = tmp_path_factory.mktemp("project")
     project = Project(root, root / "home", root / "tools", f"sqlite:///{root / 'store.sqlite'}")
+    folder = root / "k6" / "multiplayer"
+    folder.mkdir(parents=True)
+    suite = builders.suite(folder=folder, profiles={"standard": builders.profile()})
+    (folder / names.SUITE_JSON).write_text(suite_json(suite))
     with DagsterInstance.ephemeral() as instance:
-        yield World(project, instance)
+        yield World(project, instance, suite)
 
 
 def raising(error: BaseException) -> Break:
@@ -174,6 +206,64 @@ class TestAGoodRun:
     def test_opens_the_gate_for_whoever_materialises_it_later(self, world: World) -> None:
         world.run(PlayedParts())
         assert world.gate().success
+
+
+class TestWhatPrometheusIsTold:
+    def test_is_the_plan_while_the_load_runs_and_what_was_found_at_its_end(self, world: World) -> None:
+        parts = PlayedParts()
+        result = world.run(parts)
+        assert {one.labels["testid"] for one in parts.told} == {result.run_id}
+        planned = [one.value for one in parts.told if one.metric == names.RUN_PLANNED_RATE]
+        assert planned == [35.0, None], "written once, and ended with the load"
+        assert parts.told_of(names.RUN_TARGET_INFO) == [{"revision": "rev-2"}] * 2
+        assert parts.told_of(names.RUN_OUTCOME) == [{"outcome": "passed"}]
+        assert len(parts.told_of(names.RUN_LATENCY)) == 7 * 2
+
+    def test_has_the_baseline_of_the_next_run(self, world: World) -> None:
+        world.run(PlayedParts())
+        parts = PlayedParts()
+        world.run(parts)
+        # Each is written and ended.
+        assert len(parts.told_of(names.RUN_BASELINE)) == 7 * 2 * 3 * 2
+
+    def test_is_how_a_run_ended_that_measured_nothing(self, world: World) -> None:
+        parts = PlayedParts(on_load=raising(LoadError("k6 is not there: install it")))
+        world.run(parts)
+        assert parts.told_of(names.RUN_OUTCOME) == [{"outcome": "not_ready"}]
+
+    def test_is_that_a_run_was_interrupted_before_its_prometheus_is_stopped(self, world: World) -> None:
+        parts = PlayedParts(on_load=raising(KeyboardInterrupt()))
+        world.run(parts)
+        assert parts.told_of(names.RUN_OUTCOME) == [{"outcome": "cancelled"}]
+
+    def test_counts_how_many_of_the_last_runs_were_invalid(self, world: World) -> None:
+        world.run(PlayedParts())
+        for _ in range(2):
+            parts = PlayedParts(on_snapshot=raising(RuntimeError("no such thing")))
+            world.run(parts)
+        counted = [one.value for one in parts.told if one.metric == names.RUN_INVALID_OF_LAST]
+        assert counted == [2.0]
+
+    @pytest.mark.parametrize("error", [RemoteWriteError("it took none."), RuntimeError("a mistake of ours")])
+    def test_disturbs_no_load_when_it_cannot_be_written(self, world: World, error: Exception) -> None:
+        parts = PlayedParts()
+
+        def write_samples(_url: str, samples: Sequence[SeriesSample]) -> None:
+            if samples[0].metric == names.RUN_PLANNED_RATE:
+                raise error
+
+        parts.write_samples = write_samples  # type: ignore[method-assign]
+        assert world.run(parts).success
+
+    def test_costs_a_warning_when_the_end_cannot_be_written(self, world: World) -> None:
+        result = world.run(PlayedParts(on_write=raising(RemoteWriteError("it took none."))))
+        assert result.success
+        warnings = [
+            entry.user_message
+            for entry in world.instance.all_logs(result.run_id)
+            if entry.level == logging.WARNING
+        ]
+        assert "Trends and alerts will not see how this run ended: it took none." in warnings
 
 
 class TestARunThatIsNotReady:

@@ -10,7 +10,8 @@ import pytest
 
 from perf_pipeline.core.run_samples import SeriesSample
 from perf_pipeline.prometheus import remote_write
-from perf_pipeline.prometheus.remote_write import RemoteWriteError, TooLateError, write_samples
+from perf_pipeline.prometheus.errors import RemoteWriteError, TooLateError
+from perf_pipeline.prometheus.remote_write import write_samples
 
 AT = 1_764_000_000_123
 
