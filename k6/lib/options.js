@@ -40,17 +40,5 @@ function breaker(plan) {
 
 /** The SLOs, for a run without the pipeline: red or green on the console. */
 function objectives(endpoints) {
-  const thresholds = {};
-  for (const [name, endpoint] of Object.entries(endpoints)) {
-    const latency = [`p(95)<=${endpoint.p95_ms}`];
-    if (endpoint.p50_ms !== null) {
-      latency.push(`p(50)<=${endpoint.p50_ms}`);
-    }
-    thresholds[`${endpoint.metric}{${names.TAG_PHASE}:${names.PHASE_MEASURE}}`] = latency;
-    // Latency is of successful requests only: an endpoint that fails throughout would pass without this one.
-    thresholds[
-      `${names.METRIC_FAILED}{${names.TAG_ENDPOINT}:${name},${names.TAG_PHASE}:${names.PHASE_MEASURE}}`
-    ] = [`rate<=${endpoint.error_ratio}`];
-  }
-  return thresholds;
+  return Object.assign({}, ...Object.values(endpoints).map((endpoint) => endpoint.thresholds));
 }

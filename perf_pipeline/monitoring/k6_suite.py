@@ -6,8 +6,8 @@ import json
 import math
 from typing import Any
 
-from perf_pipeline.conventions import PHASE_MEASURE, PHASE_WARMUP, TAG_PHASE
-from perf_pipeline.suite import Profile, Suite
+from perf_pipeline.conventions import METRIC_FAILED, PHASE_MEASURE, PHASE_WARMUP, TAG_ENDPOINT, TAG_PHASE
+from perf_pipeline.suite import Endpoint, Profile, Suite
 from perf_pipeline.suite_units import SHORTEST_LOAD_S
 
 JOURNEY = "journey"  # the function that a scenario script exports
@@ -36,9 +36,7 @@ def suite_json(suite: Suite) -> str:
                 "path": endpoint.path,
                 "weight": endpoint.weight,
                 "metric": endpoint.metric,
-                "p95_ms": endpoint.slo.p95_ms,
-                "p50_ms": endpoint.slo.p50_ms,
-                "error_ratio": endpoint.slo.error_ratio,
+                "thresholds": thresholds(endpoint),
             }
             for endpoint in suite.endpoints.values()
         },
@@ -50,6 +48,21 @@ def suite_json(suite: Suite) -> str:
         "allowed_origins": list(suite.allowed_origins),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def thresholds(endpoint: Endpoint) -> dict[str, list[str]]:
+    """The objectives as k6 checks them, red or green on the console, in a run without the pipeline."""
+    latency = [f"p(95)<={endpoint.slo.p95_ms:.10g}"]
+    if endpoint.slo.p50_ms is not None:
+        latency.append(f"p(50)<={endpoint.slo.p50_ms:.10g}")
+    measured = f"{TAG_PHASE}:{PHASE_MEASURE}"
+    return {
+        f"{endpoint.metric}{{{measured}}}": latency,
+        # Latency is of successful requests only: an endpoint that fails throughout would pass without it.
+        f"{METRIC_FAILED}{{{TAG_ENDPOINT}:{endpoint.name},{measured}}}": [
+            f"rate<={endpoint.slo.error_ratio:.10g}"
+        ],
+    }
 
 
 def _profile(profile: Profile) -> dict[str, Any]:

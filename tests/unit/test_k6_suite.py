@@ -108,6 +108,16 @@ class TestFixedUsers:
         assert platform["max_iterations"] == 50 * (300 / 5 + 1) + 1 + 50 * (20 / 5 + 1) + 1
 
 
+class TestThresholds:
+    def test_are_the_objectives_of_the_measured_phase(self) -> None:
+        endpoints = json.loads(suite_json(load_suite(SHOP)))["endpoints"]
+        assert endpoints["list_products"]["thresholds"] == {
+            "list_products_latency{phase:measure}": ["p(95)<=200", "p(50)<=100"],
+            "request_failed{endpoint:list_products,phase:measure}": ["rate<=0.01"],
+        }
+        assert next(iter(endpoints["get_product"]["thresholds"])) == "product_page_latency{phase:measure}"
+
+
 class TestTheBreaker:
     def test_waits_until_half_of_the_requests_cannot_be_one(self, multiplayer: Suite) -> None:
         assert profile(multiplayer, "standard")["breaker"] == {"error_ratio": 0.5, "delay": "54s"}
