@@ -1,0 +1,279 @@
+"""*Run*: one run, second by second, from what k6 wrote and the samples that the pipeline wrote for it."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import heatmap, table, timeseries
+from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueTextMode
+
+from perf_pipeline import conventions as names
+from perf_pipeline.monitoring.dashboards import ask, page, words
+from perf_pipeline.monitoring.dashboards import panels as p
+from perf_pipeline.monitoring.promql import selector
+from perf_pipeline.prometheus.queries import RunQueries
+from perf_pipeline.suite import Endpoint, Suite
+
+ENDPOINT = names.TAG_ENDPOINT
+MEASURE = names.PHASE_MEASURE
+PUSHED = "5s"  # k6 writes every second in the pipeline, every five on a console
+WINDOW = "$__rate_interval"
+CHOSEN = "$endpoint"
+# Rates of k6 and of our library; what else a run has is the suite's own.
+KNOWN_RATES = f"k6_(http_req_failed|{names.METRIC_FAILED}|checks)_rate"
+
+
+def run(suite: Suite) -> page.Page:
+    users = ask.of_run(f"k6_{names.METRIC_VUS}")
+    vus = selector(f"k6_{names.METRIC_VUS}", suite=suite.name)
+    latency = [_latency(endpoint) for endpoint in suite.endpoints.values()]
+    return page.Page(
+        uid=names.dashboard_uid(suite.name, names.RUN),
+        title=f"{suite.name}: Run",
+        description=f"{page.generated_from(suite)} One run; choose it by its id.",
+        tags=[suite.name],
+        span="now-15m",
+        variables=[
+            page.asked("testid", "Run", f"label_values({vus}, {names.TAG_TEST_ID})"),
+            page.choice("endpoint", "Endpoint of the heatmap", list(suite.endpoints), everything=True),
+        ],
+        annotations=[page.runs(users), page.deploys(ask.of_run(names.RUN_TARGET_INFO))],
+        links=[
+            page.link("Dagster run", f"{names.DAGSTER_URL}/runs/{ask.TEST_ID}"),
+            *page.suite_links(suite.name, but=names.RUN),
+        ],
+        sections=[
+            page.Section("", 4, _head(), across=6),
+            page.Section("", 9, [_endpoints(suite)]),
+            page.Section("Latency of successful requests", 9, [_heatmap(suite)]),
+            page.Section("", 7, latency, across=4 if len(latency) > 6 else 3),
+            page.Section("Load", 7, [_planned(), _dropped(), _users(), _own_rates()], across=4),
+            page.Section("Errors", 7, [_by_status(), _by_endpoint()], across=2),
+        ],
+    )
+
+
+def _head() -> list[p.PanelBuilder]:
+    counted = ask.last(_requests())
+    errors = ask.last(_errors())
+    judged = ask.last(ask.of_run(names.RUN_SLO_MET))
+    outcome = p.stats(
+        "Outcome",
+        "The one word for the run, written at its end.",
+        [p.Query(ask.by(names.LABEL_OUTCOME, ask.held(ask.of_run(names.RUN_OUTCOME))), "{{outcome}}", True)],
+        unit="none",
+    ).text_mode(BigValueTextMode.NAME)
+    for value, (_, colour) in words.OUTCOMES.items():
+        outcome = outcome.override_by_name(value, [p.colour(colour)])
+    breached = p.stats(
+        "Objectives breached",
+        "Endpoints that did not keep an objective over the whole run, written at its end.",
+        [p.Query(f"count({judged} == 0) or on() 0 * max({judged})", "breached", True)],
+        unit="none",
+    ).thresholds(p.steps((None, p.GREEN), (1, p.RED)))
+    requests = p.stats(
+        "Requests", "Requests of the measured phase.", [p.Query(f"sum({counted})", "", True)], unit="locale"
+    ).color_mode(BigValueColorMode.NONE)
+    failed = p.stats(
+        "Failed requests",
+        "Requests of the measured phase without the expected answer.",
+        [p.Query(f"sum({errors}) or on() 0 * sum({counted})", "failed", True)],
+        unit="locale",
+    ).thresholds(p.steps((None, p.GREEN), (1, p.ORANGE)))
+    accepted = p.stats(
+        "In the baseline",
+        "Does the run count when later ones are judged?",
+        [p.Query(f"max({ask.last(ask.of_run(names.RUN_ACCEPTED))})", "accepted", True)],
+        unit="none",
+    ).mappings(p.named({"1": ("yes", p.GREEN), "0": ("no", p.GREY)}))
+    duration = p.stats(
+        "Duration",
+        "From k6's start to its end.",
+        [p.Query(f"max({ask.last(ask.of_run(names.RUN_DURATION))})", "duration", True)],
+        unit="s",
+    ).color_mode(BigValueColorMode.NONE)
+    return [outcome, breached, requests, failed, accepted, duration]
+
+
+def _endpoints(suite: Suite) -> table.Panel:
+    objective = ask.ms(ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_OBJECTIVE, quantile="0.95"))))
+    p95 = _whole_run(suite, "0.95")
+    errors = ask.by(ENDPOINT, ask.last(_errors()), "sum")
+    counted = ask.by(ENDPOINT, ask.last(_requests()), "sum")
+    verdict = ask.by(f"{ENDPOINT}, {names.LABEL_VERDICT}", ask.held(ask.of_run(names.RUN_VERDICT)))
+    met = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_SLO_MET)), "min")
+    change = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_CHANGE, quantile="0.95")))
+    noise = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_NOISE, quantile="0.95")))
+    return p.grid(
+        "Endpoints",
+        "The whole measured phase: what the pipeline judged, and while the load runs what k6 has written so "
+        "far. Change: p95 against the baseline. Noise: how much the p95 of identical runs differs here.",
+        [
+            p.Column("endpoint", label=ENDPOINT),
+            p.Column("SLO", met, properties=(p.BACKGROUND, p.mapped(words.SLO))),
+            p.Column(
+                "verdict", label=names.LABEL_VERDICT, properties=(p.BACKGROUND, p.mapped(words.VERDICTS))
+            ),
+            p.Column("p50", _whole_run(suite, "0.5"), unit="ms", decimals=1),
+            p.Column("p95", p95, unit="ms", decimals=1),
+            p.Column("objective", objective, unit="ms", decimals=0),
+            p.Column(
+                "headroom",
+                f"1 - ({p95}) / on ({ENDPOINT}) ({objective})",
+                unit="percentunit",
+                decimals=0,
+                properties=(p.BACKGROUND, p.coloured((None, p.RED), (0, p.ORANGE), (0.2, p.GREEN))),
+            ),
+            p.Column("change", change, unit="percentunit", decimals=1),
+            p.Column("noise", noise, unit="percentunit", decimals=1),
+            p.Column(
+                "success", f"1 - ({errors} or 0 * {counted}) / {counted}", unit="percentunit", decimals=2
+            ),
+            p.Column("requests", counted, unit="locale"),
+            p.Column("judged", verdict, properties=(p.HIDDEN,)),
+        ],
+        sort_by="headroom",
+    )
+
+
+def _whole_run(suite: Suite, quantile: str) -> str:
+    """What was judged; until then the cumulative histograms, which hold the whole run so far."""
+    judged = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_LATENCY, quantile=quantile)))
+    metrics = [endpoint.metric for endpoint in suite.endpoints.values()]
+    so_far = RunQueries(ask.TEST_ID, metrics).quantile_s(float(quantile))
+    return f"1000 * ({judged} or {so_far})"
+
+
+def _heatmap(suite: Suite) -> heatmap.Panel:
+    trends = "|".join(
+        names.prometheus_trend(metric)
+        for metric in sorted({endpoint.metric for endpoint in suite.endpoints.values()})
+    )
+    chosen = selector("", _matches={"__name__": trends, ENDPOINT: CHOSEN}, testid=ask.TEST_ID, phase=MEASURE)
+    return p.heat(
+        "Latency, every request",
+        "How many successful requests took how long, from k6's native histograms; choose an endpoint above. "
+        "Two bands are two modes, which a percentile hides.",
+        p.Query(f"sum(rate({chosen}[{WINDOW}]))"),
+        unit="s",
+        step=PUSHED,
+    )
+
+
+def _latency(endpoint: Endpoint) -> timeseries.Panel:
+    series = ask.of_run(names.prometheus_trend(endpoint.metric), endpoint=endpoint.name, phase=MEASURE)
+    rate = f"sum by ({ENDPOINT}) (rate({series}[{WINDOW}]))"
+    queries = [
+        p.Query(ask.ms(f"histogram_quantile({quantile}, {rate})"), name)
+        for name, quantile in (("p50", "0.5"), ("p95", "0.95"))
+    ]
+    for name, quantile in (("p50", "0.5"), ("p95", "0.95")):
+        for bound in ("low", "high"):
+            baseline = ask.of_run(names.RUN_BASELINE, endpoint=endpoint.name, quantile=quantile, bound=bound)
+            queries.append(p.Query(f"1000 * max({baseline})", f"baseline {name} {bound}"))
+    panel = p.lines(
+        endpoint.name,
+        f"{endpoint.method} {endpoint.path}: successful requests, in windows of some seconds. Bands: what "
+        f"the runs of the baseline had over their whole length. The objective is {endpoint.slo.p95_ms:g} ms.",
+        queries,
+        unit="ms",
+        step=PUSHED,
+    )
+    panel = panel.override_by_name("p50", [p.colour(p.LIGHT_BLUE)])
+    panel = panel.override_by_name("p95", [p.colour(p.BLUE)])
+    for name, colour in (("p50", p.YELLOW), ("p95", p.ORANGE)):
+        low, high = f"baseline {name} low", f"baseline {name} high"
+        panel = panel.override_by_name(high, p.band(colour, down_to=low))
+        panel = panel.override_by_name(low, p.edge(colour))
+    return panel
+
+
+def _planned() -> timeseries.Panel:
+    sent = selector(
+        names.prometheus_counter(names.METRIC_HTTP_REQS),
+        _matches={names.TAG_PHASE: f"{names.PHASE_WARMUP}|{MEASURE}"},
+        testid=ask.TEST_ID,
+    )
+    panel = p.lines(
+        "Requests per second, planned and achieved",
+        "Below the plan: requests were not sent in time, because the target kept every user waiting or the "
+        "generator was short.",
+        [
+            p.Query(f"max({ask.of_run(names.RUN_PLANNED_RATE)})", "planned"),
+            p.Query(f"sum(rate({sent}[{WINDOW}]))", "achieved"),
+        ],
+        unit="reqps",
+        step=PUSHED,
+    )
+    return panel.override_by_name("planned", p.dashed(p.GREY))
+
+
+def _dropped() -> timeseries.Panel:
+    dropped = f"sum({ask.of_run(names.prometheus_counter(names.METRIC_DROPPED))})"
+    return p.lines(
+        "Dropped iterations, in all",
+        "Iterations that k6 could not start on time; k6 writes nothing as long as there is none.",
+        [p.Query(ask.or_zero(dropped, while_there_is=ask.of_run(f"k6_{names.METRIC_VUS}")), "dropped")],
+        unit="locale",
+        step=PUSHED,
+    )
+
+
+def _users() -> timeseries.Panel:
+    return p.lines(
+        "Users",
+        "Users that k6 keeps; with a fixed rate most of them wait for their turn.",
+        [
+            p.Query(f"max({ask.of_run(f'k6_{names.METRIC_VUS}')})", "now"),
+            p.Query(f"max({ask.of_run(f'k6_{names.METRIC_VUS}_max')})", "reserved"),
+        ],
+        unit="none",
+        step=PUSHED,
+    )
+
+
+def _own_rates() -> timeseries.Panel:
+    rates = f'{{__name__=~"k6_.+_rate",__name__!~"{KNOWN_RATES}",testid="{ask.TEST_ID}"}}'
+    called = f'label_replace({rates}, "rate", "$1", "__name__", "k6_(.+)_rate")'
+    panel = p.lines(
+        "The suite's own rates",
+        "Every Rate that the scenario itself defines, over the run so far.",
+        [p.Query(f"min by (rate) ({called})", "{{rate}}")],
+        unit="percentunit",
+        step=PUSHED,
+    )
+    return panel.max(1)
+
+
+def _by_status() -> timeseries.Panel:
+    refused = selector(
+        names.prometheus_counter(names.METRIC_HTTP_REQS),
+        _matches={names.LABEL_STATUS: "[^2].*"},
+        testid=ask.TEST_ID,
+        phase=MEASURE,
+    )
+    none = f'label_replace(0 * max({ask.of_run(f"k6_{names.METRIC_VUS}")}), "status", "none", "", "")'
+    return p.bars(
+        "Errors by status",
+        "Measured requests with another status than 2xx; 0: refused, timed out or cut off.",
+        [p.Query(f"{ask.new_in_step(refused, 'status')} or on() {none}", "{{status}}")],
+        unit="locale",
+        step=PUSHED,
+    )
+
+
+def _by_endpoint() -> timeseries.Panel:
+    none = f'label_replace(0 * max({ask.of_run(f"k6_{names.METRIC_VUS}")}), "{ENDPOINT}", "none", "", "")'
+    return p.bars(
+        "Errors by endpoint (api_errors)",
+        "Measured requests without the expected answer, whatever their status (a 200 with a wrong body).",
+        [p.Query(f"{ask.new_in_step(_errors(), ENDPOINT)} or on() {none}", "{{endpoint}}")],
+        unit="locale",
+        step=PUSHED,
+    )
+
+
+def _requests() -> str:
+    return ask.of_run(names.prometheus_counter(names.METRIC_HTTP_REQS), phase=MEASURE)
+
+
+def _errors() -> str:
+    return ask.of_run(names.prometheus_counter(names.METRIC_ERRORS), phase=MEASURE)
