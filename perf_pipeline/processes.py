@@ -73,7 +73,10 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> ChildProcess:
-    """Start ``argv`` with stderr joined to ``stdout``. Raises OSError when the program cannot be started."""
+    """Start ``argv`` with stderr joined to ``stdout``.
+
+    Raises OSError when the program cannot be started, or not be written down: then it does not run either.
+    """
     process = subprocess.Popen(
         list(argv),
         stdin=subprocess.DEVNULL,
@@ -83,21 +86,36 @@ def start(
         cwd=cwd,
         start_new_session=True,
     )
-    folder = home / "processes"
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / f"{process.pid}.json"
-    note.write_text(
-        json.dumps(
-            {
-                "name": name,
-                "pid": process.pid,
-                "started": _start_time(process.pid),
-                "owner_pid": os.getpid(),
-                "owner_started": _start_time(os.getpid()),
-            }
-        )
-    )
+    try:
+        note = _write_down(process.pid, name, home / "processes")
+    except BaseException:  # a full disk, Ctrl-C: a child without a note would never be found again
+        _kill_group(process.pid)
+        process.wait(KILL_WAIT_S)
+        if process.stdout is not None:
+            process.stdout.close()
+        raise
     return ChildProcess(process, name, note)
+
+
+def _write_down(pid: int, name: str, folder: Path) -> Path:
+    """The child's note, which is there as a whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / f"{pid}.json"
+    part = note.with_suffix(".part")
+    entry = {
+        "name": name,
+        "pid": pid,
+        "started": _start_time(pid),
+        "owner_pid": os.getpid(),
+        "owner_started": _start_time(os.getpid()),
+    }
+    try:
+        part.write_text(json.dumps(entry))
+        part.replace(note)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return note
 
 
 def end_orphans(home: Path) -> list[str]:
@@ -107,7 +125,7 @@ def end_orphans(home: Path) -> list[str]:
         try:
             entry = json.loads(note.read_text())
         except (OSError, ValueError):
-            continue  # being written or removed at this moment by its owner
+            continue  # removed at this moment by its owner
         if is_alive(entry["owner_pid"], entry["owner_started"]):
             continue
         if is_alive(entry["pid"], entry["started"]):

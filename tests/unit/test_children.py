@@ -1,0 +1,54 @@
+"""Child processes and their notes: none is left running without one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perf_pipeline import processes
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "time.sleep(60)" in " ".join(child.cmdline())]
+
+
+class TestAChild:
+    def test_is_written_down_until_it_has_ended(self, tmp_path: Path) -> None:
+        child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
+        (note,) = (tmp_path / "processes").iterdir()
+        entry = json.loads(note.read_text())
+        assert (entry["name"], entry["pid"]) == ("sleeper", child.pid)
+        assert processes.is_alive(entry["pid"], entry["started"])
+        assert processes.end_orphans(tmp_path) == []  # its owner lives
+        child.stop(grace_s=5)
+        assert list((tmp_path / "processes").iterdir()) == []
+
+    def test_whose_owner_has_died_is_ended_and_named(self, tmp_path: Path) -> None:
+        child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
+        (note,) = (tmp_path / "processes").iterdir()
+        note.write_text(json.dumps({**json.loads(note.read_text()), "owner_started": 1.0}))
+        assert processes.end_orphans(tmp_path) == [
+            f"ended sleeper (pid {child.pid}), left behind by a run that had died"
+        ]
+        child.wait(5)
+
+    @pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+    def test_that_cannot_be_written_down_does_not_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException
+    ) -> None:
+        def full(part: Path, text: str) -> None:
+            part.touch()
+            raise problem
+
+        monkeypatch.setattr(Path, "write_text", full)
+        with pytest.raises(type(problem)):
+            processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.PIPE)
+        assert children() == []
+        assert list((tmp_path / "processes").iterdir()) == []
