@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 LOG_CAP_BYTES = 5_000_000
 LONGEST_LINE = 64 * 1024
@@ -18,7 +20,11 @@ _CLOCK = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?([\d.]+)s")
 
 
 class LogReader:
-    """Drains k6's output in a thread. k6 blocks when its pipe is full, so reading goes on past the cap."""
+    """Drains k6's output in a thread.
+
+    k6 blocks when its pipe is full, so reading goes on whatever becomes of the file: past its cap, on a full
+    disk.
+    """
 
     def __init__(self, stream: IO[bytes], path: Path, cap_bytes: int = LOG_CAP_BYTES) -> None:
         self._stream = stream
@@ -53,21 +59,11 @@ class LogReader:
         return "\n".join(self._errors)
 
     def _drain(self) -> None:
-        written = 0
-        with self._path.open("wb") as log:
+        with _BoundedFile(self._path, self._cap) as log:
             while line := self._read():
                 self._listen(line)
-                if self.truncated:
-                    continue
-                if written + len(line) > self._cap:
-                    self.truncated = True
-                    log.write(
-                        f"[{self._cap} bytes were written; the rest of k6's output was dropped]\n".encode()
-                    )
-                else:
-                    written += len(line)
-                    log.write(line)
-                log.flush()
+                log.write(line)
+                self.truncated = log.truncated
 
     def _read(self) -> bytes:
         try:
@@ -85,6 +81,43 @@ class LogReader:
             elapsed_s = clock_seconds(found["time"].decode())
             if elapsed_s is not None:
                 self._clock = (elapsed_s, time.monotonic())
+
+
+class _BoundedFile:
+    """A file that takes lines up to a number of bytes, as long as it can be written; never raises."""
+
+    def __init__(self, path: Path, cap_bytes: int) -> None:
+        self._path = path
+        self._cap = cap_bytes
+        self._written = 0
+        self._file: IO[bytes] | None = None
+        self.truncated = False
+
+    def __enter__(self) -> Self:
+        with self._giving_up():
+            self._file = self._path.open("wb", buffering=0)  # what cannot be written fails at once
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+    def write(self, line: bytes) -> None:
+        if self._file is None or self.truncated:
+            return
+        with self._giving_up():
+            if self._written + len(line) > self._cap:
+                self.truncated = True
+                line = f"[{self._cap} bytes were written; the rest of k6's output was dropped]\n".encode()
+            self._written += self._file.write(line)
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.truncated = True
 
 
 def clock_seconds(text: str) -> float | None:

@@ -74,6 +74,16 @@ class TestTheLog:
         assert (tmp_path / "k6.log").read_bytes() == REMOTE_WRITE
         assert not reader.truncated
 
+    @pytest.mark.parametrize("path", ["/dev/full", "/no/such/folder/k6.log"], ids=["full disk", "no file"])
+    def test_that_cannot_be_written_is_still_drained_and_listened_to(self, path: str) -> None:
+        """k6 would stop as soon as its pipe is full."""
+        stream = io.BytesIO(REMOTE_WRITE * 100)
+        reader = LogReader(stream, Path(path))
+        reader.start()
+        reader.join(5)
+        assert stream.read() == b""
+        assert (reader.truncated, reader.remote_write_errors) == (True, 100)
+
     def test_tells_k6s_own_clock_and_what_was_interrupted(self, tmp_path: Path) -> None:
         lines = (
             b"setup()   [ 0% ]\n"
