@@ -13,6 +13,7 @@ from pydantic import Field
 from perf_pipeline.core.model import Frozen
 
 REFERENCE_BACKEND = "reference-backend"
+USUAL_PROFILE = "standard"
 
 
 class Objectives(Frozen):
@@ -140,6 +141,16 @@ class Suite(Frozen):
     allowed_origins: tuple[str, ...]
     baseline: BaselinePolicy = BaselinePolicy()
     verdict: VerdictSettings = VerdictSettings()
+
+    @property
+    def default_target(self) -> str:
+        """Where the load of a run goes that names no target: the first in the file."""
+        return next(iter(self.targets))
+
+    @property
+    def default_profile(self) -> str:
+        """How much load a run sends that names no profile: ``standard``, else the first in the file."""
+        return USUAL_PROFILE if USUAL_PROFILE in self.profiles else next(iter(self.profiles))
 
     @property
     def requests_per_iteration(self) -> float:

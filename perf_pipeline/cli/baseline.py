@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
 from perf_pipeline.cli.shared import (
     JsonOption,
+    ProfileOption,
     RefusedError,
     RunArgument,
     SuiteArgument,
+    TargetOption,
     find_run,
     named_suite,
     open_store,
@@ -28,27 +30,25 @@ app = typer.Typer(
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
 WhoOption = Annotated[str | None, typer.Option("--who", help="Who decides; default: the user logged in.")]
-TargetOption = Annotated[str, typer.Option("--target", help="Target of the suite.")]
-ProfileOption = Annotated[str, typer.Option("--profile", help="Load profile.")]
 
 
 @app.command("show")
 def show(
     suite: SuiteArgument = None,
-    target: TargetOption = "local",
-    profile: ProfileOption = "standard",
+    target: TargetOption = None,
+    profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The baselines of a suite, target and profile: their runs, and every decision about them."""
     from perf_pipeline.report.terminal import print_baselines  # noqa: PLC0415 - keeps `--help` fast
 
-    name = named_suite(find_project(), suite).name
+    place = _place(suite, target, profile)
     with open_store() as store:
-        found = store.baselines(suite=name, target=target, profile=profile)
+        found = store.baselines(**place)
     if as_json:
         print_json([baseline.model_dump(mode="json") for baseline in found])
     elif not found:
-        print(f"no baseline for {name} on {target} with profile {profile}: the first valid run becomes it.")
+        print(f"no baseline for {_named(place)}: the first valid run becomes it.")
     else:
         print_baselines(found)
 
@@ -88,16 +88,14 @@ def pin(
 def unpin(
     reason: ReasonOption,
     suite: SuiteArgument = None,
-    target: TargetOption = "local",
-    profile: ProfileOption = "standard",
+    target: TargetOption = None,
+    profile: ProfileOption = None,
     who: WhoOption = None,
 ) -> None:
     """Go back from a pinned baseline to the automatic one."""
-    name = named_suite(find_project(), suite).name
+    place = _place(suite, target, profile)
     with open_store() as store:
-        removed = store.unpin(
-            suite=name, target=target, profile=profile, who=_who(who), reason=_given(reason), at=_now()
-        )
+        removed = store.unpin(**place, who=_who(who), reason=_given(reason), at=_now())
     print(f"{removed} runs are no longer pinned; the automatic baseline counts again.")
 
 
@@ -105,17 +103,34 @@ def unpin(
 def clear(
     reason: ReasonOption,
     suite: SuiteArgument = None,
-    target: TargetOption = "local",
-    profile: ProfileOption = "standard",
+    target: TargetOption = None,
+    profile: ProfileOption = None,
     who: WhoOption = None,
 ) -> None:
     """Forget the baseline (also a pinned one): the next valid run starts a new one. Runs themselves stay."""
-    name = named_suite(find_project(), suite).name
+    place = _place(suite, target, profile)
     with open_store() as store:
-        removed = store.clear(
-            suite=name, target=target, profile=profile, who=_who(who), reason=_given(reason), at=_now()
-        )
-    print(f"{removed} runs left the baseline of {name} on {target} with profile {profile}.")
+        removed = store.clear(**place, who=_who(who), reason=_given(reason), at=_now())
+    print(f"{removed} runs left the baseline of {_named(place)}.")
+
+
+class _Place(TypedDict):
+    suite: str
+    target: str
+    profile: str
+
+
+def _place(suite: str | None, target: str | None, profile: str | None) -> _Place:
+    chosen = named_suite(find_project(), suite)
+    return _Place(
+        suite=chosen.name,
+        target=target or chosen.default_target,
+        profile=profile or chosen.default_profile,
+    )
+
+
+def _named(place: _Place) -> str:
+    return f"{place['suite']} on {place['target']} with profile {place['profile']}"
 
 
 def _who(who: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perf_pipeline.cli.shared import JsonOption, SuiteArgument, named_suite, print_json
+from perf_pipeline.cli.shared import JsonOption, SuiteArgument, TargetOption, named_suite, print_json
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.project import Project, find_project
@@ -18,7 +18,7 @@ from perf_pipeline.store.repository import Store, StoreError
 
 def doctor(
     suite: SuiteArgument = None,
-    target: Annotated[str, typer.Option(help="Target of the suite that is to be tested.")] = "local",
+    target: TargetOption = None,
     prometheus: Annotated[
         str | None, typer.Option(help="URL of a Prometheus that already runs; default: one of our own.")
     ] = None,
@@ -30,9 +30,10 @@ def doctor(
     """
     project = find_project()
     url = prometheus or os.environ.get(ENV_PROMETHEUS_URL)
+    chosen = named_suite(project, suite)
     checks = run_checks(
-        named_suite(project, suite),
-        target,
+        chosen,
+        target or chosen.default_target,
         home=project.home,
         tools=project.tools,
         stack_kind="external" if url else "embedded",

@@ -14,6 +14,7 @@ from perf_pipeline.cli import baseline, compare, doctor, generate, run, runs, sh
 from perf_pipeline.cli.shared import RefusedError
 from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome
+from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.project import ProjectError
 from perf_pipeline.store.repository import StoreError
 from perf_pipeline.suite_file import SuiteError
@@ -51,7 +52,7 @@ def main() -> None:
         app()
     except SuiteError as error:
         _end("\n".join(error.problems), EXIT_CONFIGURATION)
-    except (RefusedError, ProjectError, StoreError) as error:
+    except (RefusedError, ConfigurationError, ProjectError, StoreError) as error:
         _end(str(error), EXIT_CONFIGURATION)
     except KeyboardInterrupt:
         _end("cancelled", Outcome.CANCELLED.exit_code)

@@ -13,8 +13,9 @@ import typer
 from perf_pipeline.cli import timing
 from perf_pipeline.cli.shared import (
     JsonOption,
-    RefusedError,
+    ProfileOption,
     SuiteArgument,
+    TargetOption,
     named_suite,
     open_store,
     print_json,
@@ -22,6 +23,7 @@ from perf_pipeline.cli.shared import (
 )
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.defs.asking import check_request
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.store.repository import StoreError
 
@@ -33,8 +35,8 @@ UNDECIDED = {Verdict.INCONCLUSIVE, Verdict.NO_BASELINE}
 
 def run(
     suite: SuiteArgument = None,
-    target: Annotated[str, typer.Option(help="Target of the suite: where the load goes.")] = "local",
-    profile: Annotated[str, typer.Option(help="Load profile of the suite: how much load.")] = "standard",
+    target: TargetOption = None,
+    profile: ProfileOption = None,
     revision: Annotated[
         str | None, typer.Option(help="Refuse to run unless the target says that it runs this revision.")
     ] = None,
@@ -59,12 +61,13 @@ def run(
     chosen = named_suite(project, suite)
     request = RunRequest(
         suite=chosen.name,
-        target=target,
-        profile=profile,
+        target=target or chosen.default_target,
+        profile=profile or chosen.default_profile,
         revision=revision,
         note=note,
         launched_by=f"{getpass.getuser()} (command line)",
     )
+    check_request(chosen, request)
     result = _launch(project, request, quiet=quiet or as_json)
     run_id = result.run_id
     with open_store(project) as store:
@@ -81,7 +84,7 @@ def run(
     if result.internal_error:
         print(f"perf-pipeline: internal error in step {result.step}: {result.sentence}", file=sys.stderr)
         code = EXIT_INTERNAL
-    time_s = timing.where_it_went(result.step_s, chosen.profiles[profile])
+    time_s = timing.where_it_went(result.step_s, chosen.profiles[request.profile])
     if as_json:
         document = {
             "run_id": run_id,
@@ -103,18 +106,13 @@ def run(
 
 
 def _launch(project: Project, request: RunRequest, *, quiet: bool) -> LaunchResult:
-    """Raises RefusedError for a wrong target or profile: nothing was started."""
     if not quiet:
         print(f"{request.suite} on {request.target}, profile {request.profile}", file=sys.stderr, flush=True)
     from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
-    from perf_pipeline.defs.config import ConfigurationError  # noqa: PLC0415 - Dagster takes 2 s to import
-    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415
+    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
 
     with LoadDisplay(quiet=quiet) as display:
-        try:
-            return run_benchmark(request.suite, request, home=project.home, on_progress=display)
-        except ConfigurationError as error:
-            raise RefusedError(str(error)) from error
+        return run_benchmark(request.suite, request, home=project.home, on_progress=display)
 
 
 def _exit_code(outcome: Outcome, record: RunRecord | None, *, require_verdict: bool) -> int:

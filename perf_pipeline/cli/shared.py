@@ -13,12 +13,21 @@ from perf_pipeline.conventions import REPORT_HTML
 from perf_pipeline.core.model import RunRecord, RunSamples
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.store.repository import Store, StoredRun
-from perf_pipeline.suite import Suite
+from perf_pipeline.suite import USUAL_PROFILE, Suite
 from perf_pipeline.suite_file import discover_suites, load_suite
 
 SuiteArgument = Annotated[
     str | None,
     typer.Argument(help="Name of the suite, a folder under k6/. Not needed where there is only one."),
+]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="Target of the suite. Default: the first in its file.")
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", help=f"Load profile of the suite. Default: {USUAL_PROFILE}, else the first in its file."
+    ),
 ]
 LAST = "last"
 RunArgument = Annotated[str, typer.Argument(help="Run id, or the beginning of it; `last` is the newest.")]

@@ -128,8 +128,8 @@ class RunRequest(Frozen):
     """What a person, a schedule or a sensor asked for."""
 
     suite: str
-    target: str = "local"
-    profile: str = "standard"
+    target: str
+    profile: str
     revision: str | None = None  # expected revision; None: take what the target says
     note: str = ""
     launched_by: str = "unknown"

@@ -14,9 +14,10 @@ from dagster._core.instance.ref import InstanceRef
 
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.model import RunReport, RunRequest
+from perf_pipeline.defs.asking import ConfigurationError, check_request
 from perf_pipeline.defs.build import job_name
 from perf_pipeline.defs.cancelling import hangup_interrupts, terminable
-from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig, ConfigurationError, check_request
+from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.ledger import failure_sentence, said_by_us, step_name

@@ -16,7 +16,8 @@ from dagster import (
 from perf_pipeline.conventions import RAW_SAMPLES
 from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, StackState
 from perf_pipeline.defs import metadata
-from perf_pipeline.defs.config import BenchmarkConfig, ConfigurationError, launched_by
+from perf_pipeline.defs.asking import ConfigurationError
+from perf_pipeline.defs.config import BenchmarkConfig, launched_by
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.progress import reporter
@@ -142,12 +143,20 @@ def _not_ready(ledger: Ledger, sentence: str, reason: str) -> NoReturn:
 
 
 def _what_there_is(suite: Suite) -> str:
-    profiles = "\n".join(f"- `{name}`: {profile.description}" for name, profile in suite.profiles.items())
+    profiles = "\n".join(
+        f"- `{name}`{_default(name, suite.default_profile)}: {profile.description}"
+        for name, profile in suite.profiles.items()
+    )
     targets = "\n".join(
-        f"- `{name}`: {target.base_url or 'the reference backend, started here'}"
+        f"- `{name}`{_default(name, suite.default_target)}: "
+        f"{target.base_url or 'the reference backend, started here'}"
         for name, target in suite.targets.items()
     )
     return (
         "Prometheus and the target are up, healthy, and agree about the time.\n\n"
         f"Profiles:\n{profiles}\n\nTargets:\n{targets}"
     )
+
+
+def _default(name: str, default: str) -> str:
+    return " (default)" if name == default else ""

@@ -62,7 +62,7 @@ def environment(root: Path, **more: str) -> dict[str, str]:
 
 
 def request(**overrides: str) -> RunRequest:
-    good = {"suite": SUITE, "profile": PROFILE, "launched_by": "tests"}
+    good = {"suite": SUITE, "target": "local", "profile": PROFILE, "launched_by": "tests"}
     return RunRequest(**(good | overrides))
 
 

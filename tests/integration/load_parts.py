@@ -215,7 +215,7 @@ def tiny_suite(
 def ready_stack(folder: Path, *, target_url: str, prometheus_url: str) -> StackState:
     return StackState(
         run_id="run-1",
-        request=RunRequest(suite="tiny", profile="short"),
+        request=RunRequest(suite="tiny", target="local", profile="short"),
         run_folder=str(folder / "runs" / "run-1"),
         base_url=target_url,
         revision="r1",

@@ -56,7 +56,9 @@ def measured(
 def begun(store: Store, run_id: str, minute: float = 0, **overrides: Any) -> None:
     good: dict[str, Any] = {
         "run_id": run_id,
-        "request": RunRequest(suite="multiplayer", launched_by="tests", note="nightly"),
+        "request": RunRequest(
+            suite="multiplayer", target="local", profile="standard", launched_by="tests", note="nightly"
+        ),
         "run_folder": f"/runs/{run_id}",
         "owner_pid": 4711,
         "owner_started": 1_700_000_000.25,

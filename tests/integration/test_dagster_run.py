@@ -18,7 +18,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport
-from perf_pipeline.defs.config import ConfigurationError
+from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.launch import run_benchmark
 from perf_pipeline.defs.values import read_value, value_path

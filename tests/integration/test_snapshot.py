@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     suite = load_suite(root / "k6" / SUITE)
     home = root / "home"
     stack = EmbeddedStack(home, SOURCE / ".tools")
-    request = RunRequest(suite=SUITE, profile=PROFILE)
+    request = RunRequest(suite=SUITE, target="local", profile=PROFILE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERF_DEMO_FAULTS", "fail=join_room:20%")
         state = stack.start(suite=suite, request=request, run_id="run-1", run_folder=home / "runs" / "run-1")

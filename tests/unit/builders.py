@@ -179,7 +179,7 @@ def fingerprint(**overrides: Any) -> Fingerprint:
 def stack_state(**overrides: Any) -> StackState:
     good: dict[str, Any] = {
         "run_id": RUN_ID,
-        "request": RunRequest(suite="multiplayer", profile="standard", launched_by="tests"),
+        "request": RunRequest(suite="multiplayer", target="local", profile="standard", launched_by="tests"),
         "run_folder": f"/home/bench/runs/{RUN_ID}",
         "base_url": "http://127.0.0.1:8000",
         "revision": "rev-2",

@@ -12,8 +12,9 @@ import builders
 import pytest
 from dagster import AssetsDefinition, Definitions
 
+from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.build import build_definitions
-from perf_pipeline.defs.config import BenchmarkConfig, ConfigurationError
+from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.suites import load_suites
 from perf_pipeline.project import Project
 from perf_pipeline.suite_file import SuiteError, load_suite
@@ -74,6 +75,23 @@ class TestTheDefinitions:
         with pytest.raises(SuiteError) as caught:
             load_suites(tmp_path)
         assert any("suite.yaml:1" in problem for problem in caught.value.problems)
+
+
+class TestAConfigThatNamesNothing:
+    def test_takes_the_first_target_and_the_profile_standard(self) -> None:
+        suite = load_suite(ROOT / "k6" / "multiplayer")
+        request = BenchmarkConfig().request(suite, launched_by="tests")
+        assert (request.target, request.profile) == ("local", "standard")
+
+    def test_takes_the_first_profile_of_a_suite_without_a_standard_one(self) -> None:
+        suite = load_suite(ROOT / "tests" / "fixtures" / "suites" / "shop")
+        request = BenchmarkConfig(target="", profile="").request(suite, launched_by="tests")
+        assert request.profile == "smoke"
+
+    def test_takes_the_first_target_whatever_its_name(self) -> None:
+        local = builders.suite().targets["local"]
+        targets = {"staging": local.model_copy(update={"name": "staging"}), "local": local}
+        assert builders.suite(targets=targets).default_target == "staging"
 
 
 class TestAConfigThatNamesWhatIsNotThere:
