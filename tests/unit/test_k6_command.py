@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,42 @@ class TestTheK6Found:
         program = _program(tmp_path / "mine", "k6 v2.0.0 (go1.25)")
         monkeypatch.setenv(probe.ENV_K6, str(program))
         assert find_k6() == K6(path=program, version=(2, 0, 0))
+
+    @pytest.fixture
+    def places(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+        """Where k6 is looked for when none is named."""
+        places = {"on PATH": tmp_path / "bin" / "k6", "pinned": tmp_path / "venv" / "bin" / "k6"}
+        for place in places.values():
+            place.parent.mkdir(parents=True)
+        monkeypatch.delenv(probe.ENV_K6, raising=False)
+        monkeypatch.setenv("PATH", str(places["on PATH"].parent))
+        monkeypatch.setattr(sys, "executable", str(places["pinned"].with_name("python")))
+        return places
+
+    @pytest.mark.parametrize(
+        ("on_path", "chosen"),
+        [("k6 v1.5.0 (go1.25)", "on PATH"), ("k6 v0.57.0 (go1.23)", "pinned"), (None, "pinned")],
+    )
+    def test_is_the_first_that_can_be_used(
+        self, places: dict[str, Path], on_path: str | None, chosen: str
+    ) -> None:
+        if on_path is not None:
+            _program(places["on PATH"], on_path)
+        _program(places["pinned"], "k6 v1.1.0 (go1.24)")
+        assert find_k6().path == places[chosen]
+
+    def test_is_told_by_its_fault_when_there_is_no_other(self, places: dict[str, Path]) -> None:
+        _program(places["on PATH"], "k6 v0.57.0 (go1.23)")
+        with pytest.raises(LoadError, match=r"k6 0\.57\.0 at .* is too old"):
+            find_k6()
+
+    def test_named_in_the_environment_is_binding(
+        self, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _program(places["pinned"], "k6 v1.1.0 (go1.24)")
+        monkeypatch.setenv(probe.ENV_K6, str(_program(tmp_path / "mine", "k6 v0.57.0 (go1.23)")))
+        with pytest.raises(LoadError, match="is too old"):
+            find_k6()
 
     @pytest.mark.parametrize(
         ("says", "sentence"),
