@@ -146,6 +146,7 @@ GRAFANA_UID_LENGTH = 40
 GRAFANA_DATASOURCE = "perf-pipeline-prometheus"  # uid, in monitoring/grafana/provisioning too
 DASHBOARDS_FOLDER = "monitoring/grafana/dashboards"
 ENV_GRAFANA_URL = "PERF_PIPELINE_GRAFANA_URL"  # set: reports and Dagster runs link to their dashboard
+GRAFANA_URL = "http://127.0.0.1:3001"  # where alerts look for a dashboard
 DAGSTER_URL = "http://127.0.0.1:3000"  # where dashboards look for the Dagster run of a testid
 BENCHMARK, RUN, TREND = "benchmark", "run", "trend"  # a suite's dashboards
 PIPELINE_HEALTH = "pipeline-health"  # one for all suites

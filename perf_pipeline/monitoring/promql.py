@@ -35,6 +35,11 @@ def over(series: str, window_s: float) -> str:
     return f"{series}[{duration(window_s)}]"
 
 
+def steps(expression: str, window_s: float, step_s: float) -> str:
+    """``expression`` at steps within the last ``window_s``."""
+    return f"{expression}[{duration(window_s)}:{duration(step_s)}]"
+
+
 def before(expression: str, age_s: float) -> str:
     return f"{expression} offset {duration(age_s)}"
 
@@ -47,7 +52,8 @@ def call(function: str, *arguments: str | float) -> str:
 
 def aggregate(operator: str, expression: str, *, by: Sequence[str], take: int | None = None) -> str:
     """``operator by (labels) (expression)``; ``take``: the parameter of topk and its like."""
-    inner = expression if take is None else f"{take}, {expression}"
+    between = ",\n" if "\n" in expression else ", "
+    inner = expression if take is None else f"{take}{between}{expression}"
     return f"{operator} by ({', '.join(by)}) {_bracketed(inner)}"
 
 
