@@ -126,7 +126,7 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
                 record, store=ledger.store, stack=running_stack, parts=parts, warn=context.log.warning
             ),
         )
-        yield Output(report, metadata=metadata.of_report(report))
+        yield Output(report, metadata=metadata.of_report(report, dashboard=parts.run_dashboard(load_test)))
         if report.outcome is Outcome.INVALID:
             # After the output: the report of an invalid run is there to be read, and the run is a failure.
             raise Failure(report.sentence, metadata={"outcome": report.outcome.value}, allow_retries=False)

@@ -149,17 +149,23 @@ def of_comparison(comparison: Comparison) -> Metadata:
     )
 
 
-def of_report(report: RunReport) -> Metadata:
-    """The Markdown report is shown in the UI itself: a page from http may not link to files."""
-    return {
-        "outcome": report.outcome.value,
-        "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
-        "run_id": report.run_id,
-        "baseline": report.baseline_sentence,
-        "report": MetadataValue.md(Path(report.markdown).read_text()),
-        "html": MetadataValue.path(report.html),
-        "json": MetadataValue.path(report.json_file),
-    }
+def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
+    """The Markdown report is shown in the UI itself: a page from http may not link to files.
+
+    ``dashboard``: address of the run in Grafana, where there is one.
+    """
+    return _present(
+        {
+            "outcome": report.outcome.value,
+            "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
+            "run_id": report.run_id,
+            "baseline": report.baseline_sentence,
+            "report": MetadataValue.md(Path(report.markdown).read_text()),
+            "html": MetadataValue.path(report.html),
+            "json": MetadataValue.path(report.json_file),
+            "grafana": MetadataValue.url(dashboard) if dashboard else None,
+        }
+    )
 
 
 def _bold(outcome: Outcome, sentence: str) -> str:

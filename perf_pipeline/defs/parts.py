@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from perf_pipeline.conventions import ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
+from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
 from perf_pipeline.core.model import (
     Fingerprint,
     LoadResult,
@@ -22,6 +22,7 @@ from perf_pipeline.core.model import (
 )
 from perf_pipeline.core.run_samples import SeriesSample
 from perf_pipeline.load.progress import Progress
+from perf_pipeline.monitoring.links import run_dashboard_url
 from perf_pipeline.project import Project
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.suite import Suite, Target
@@ -111,6 +112,19 @@ class Parts:
             markdown=str(files["markdown"]),
             json_file=str(files["json"]),
             baseline_sentence=record.baseline_sentence,
+        )
+
+    def run_dashboard(self, load: LoadResult) -> str | None:
+        """The run in Grafana, at the time of its load; None when nobody said where Grafana is."""
+        grafana_url = os.environ.get(ENV_GRAFANA_URL)
+        if not grafana_url:
+            return None
+        return run_dashboard_url(
+            grafana_url,
+            suite=load.fingerprint.suite,
+            run_id=load.run_id,
+            started_at=load.started_at,
+            ended_at=load.ended_at,
         )
 
 

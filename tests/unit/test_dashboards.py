@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster import MetadataValue
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from perf_pipeline import conventions as names
+from perf_pipeline.core.model import Outcome, RunReport
+from perf_pipeline.defs.metadata import of_report
 from perf_pipeline.monitoring.dashboards import dashboard_files
 from perf_pipeline.monitoring.dashboards.reading import panels, questions
+from perf_pipeline.monitoring.links import run_dashboard_url
 from perf_pipeline.suite import Suite
 from perf_pipeline.suite_file import load_suite
 
@@ -162,6 +167,34 @@ class TestLinks:
         for kind in ("trend", "pipeline-health"):
             text = json.dumps(dashboards(suite)[kind])
             assert "from=${__data.fields.start.numeric}&to=${__data.fields.stop.numeric}" in text
+
+
+class TestTheLinkOfADagsterRun:
+    def test_opens_the_runs_dashboard_around_its_load(self) -> None:
+        url = run_dashboard_url(
+            "http://127.0.0.1:3001/",
+            suite="multiplayer",
+            run_id="0b7e",
+            started_at=datetime(2026, 1, 1, 12, 0, tzinfo=UTC),
+            ended_at=datetime(2026, 1, 1, 12, 2, tzinfo=UTC),
+        )
+        assert url == (
+            "http://127.0.0.1:3001/d/perf-multiplayer-run?var-testid=0b7e&from=1767268785000&to=1767268935000"
+        )
+
+    def test_is_shown_when_it_is_known_where_grafana_is(self, tmp_path: Path) -> None:
+        (tmp_path / "report.md").write_text("# passed")
+        report = RunReport(
+            run_id="0b7e",
+            outcome=Outcome.PASSED,
+            sentence="passed: all well",
+            html="report.html",
+            markdown=str(tmp_path / "report.md"),
+            json_file="report.json",
+            baseline_sentence="entered the baseline",
+        )
+        assert of_report(report, dashboard="http://g/d/x")["grafana"] == MetadataValue.url("http://g/d/x")
+        assert "grafana" not in of_report(report, dashboard=None)
 
 
 class TestTheBenchmark:
