@@ -32,7 +32,7 @@ def what_would_settle(doubts: Sequence[Doubt]) -> str:
     if runs < FEW_RUNS:
         more = count(FEW_RUNS - runs, "more baseline run")
         return f"{more} would replace the assumed noise by the measured one"
-    worst = max(doubts, key=lambda doubt: _noise(doubt) / doubt.tolerance_ratio)
+    worst = max(doubts, key=_beyond)
     noisy = f"identical runs differ by {percent(math.expm1(_noise(worst)))} in {worst.quantile}"
     needed = max(_runs_needed(_noise(doubt), doubt.tolerance_ratio) for doubt in doubts)
     if needed > _MOST_RUNS:
@@ -46,10 +46,20 @@ def _noise(doubt: Doubt) -> float:
     return doubt.effect.noise_ratio if doubt.effect is not None else math.inf
 
 
+def _beyond(doubt: Doubt) -> float:
+    """How many times its tolerance the noise is."""
+    return _noise(doubt) / doubt.tolerance_ratio if doubt.tolerance_ratio > 0 else math.inf
+
+
 def _runs_needed(spread: float, tolerance_ratio: float) -> int:
-    """Baseline runs until an interval around no effect fits the tolerance, the spread staying the same."""
+    """Baseline runs until an interval around no effect fits the tolerance, the spread staying the same.
+
+    No latency falls by more than 100 %: such a tolerance is bounded from above alone.
+    """
+    below = -math.log1p(-tolerance_ratio) if tolerance_ratio < 1 else math.inf
+    widest = min(below, math.log1p(tolerance_ratio))
     for runs in range(FEW_RUNS, _MOST_RUNS + 1):
         half = t_half_width(0.95, PRIOR_RUNS + runs - 1) * spread * math.sqrt(1 + 1 / runs)
-        if half <= -math.log1p(-tolerance_ratio) and half <= math.log1p(tolerance_ratio):
+        if half <= widest:
             return runs
     return _MOST_RUNS + 1

@@ -205,6 +205,17 @@ class TestTheFloors:
         assert one.verdict is not Verdict.REGRESSED
 
 
+class TestTheTolerances:
+    @pytest.mark.parametrize("tolerance", [0.0, 1.0, 5.0])
+    @pytest.mark.parametrize("noise", [0.02, 0.4])
+    def test_from_nothing_to_more_than_all_of_it_are_answered(self, tolerance, noise):
+        config = VerdictSettings(tolerance_p50_ratio=tolerance, tolerance_p95_ratio=tolerance)
+        new = candidate(noise=noise, slower={"get_news": 1.1})
+        judgement = judged(baseline(6, noise=noise), new, config)
+        for one in judgement.endpoints.values():
+            assert bool(one.advice) == (one.verdict is Verdict.INCONCLUSIVE)
+
+
 class TestMissingData:
     def test_no_baseline_run_at_all(self):
         assert signs(judged([], candidate())) == {"."}
