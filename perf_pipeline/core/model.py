@@ -315,12 +315,24 @@ class Judgement(Frozen):
 
 
 class BaselineRef(Frozen):
-    """The runs that a candidate was compared with."""
+    """The runs of a baseline, and so those that a candidate was compared with."""
 
     mode: str  # automatic, pinned
     run_ids: list[str]  # oldest first
-    revisions: list[str]
+    revisions: list[str]  # of each of ``run_ids``
     missing_run_ids: list[str] = []  # in the baseline, but their samples are gone
+
+    @property
+    def compared_run_ids(self) -> list[str]:
+        """Those that took part: their samples are still there. Oldest first."""
+        return [run_id for run_id in self.run_ids if run_id not in self.missing_run_ids]
+
+    @property
+    def compared_revisions(self) -> list[str]:
+        """What the runs that took part had measured; each revision once, oldest first."""
+        runs = zip(self.run_ids, self.revisions, strict=False)
+        taken = [revision for run_id, revision in runs if run_id not in self.missing_run_ids]
+        return list(dict.fromkeys(taken))
 
 
 class Comparison(Frozen):

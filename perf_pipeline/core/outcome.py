@@ -19,13 +19,10 @@ from perf_pipeline.core.model import (
 from perf_pipeline.core.wording import change, count, interval, listing
 
 
-def decide_outcome(
-    slo: SloReport, comparison: Comparison, *, require_verdict: bool = False
-) -> tuple[Outcome, str]:
-    """Outcome and sentence. ``require_verdict``: undecided makes an otherwise good run invalid."""
+def decide_outcome(slo: SloReport, comparison: Comparison) -> tuple[Outcome, str]:
+    """Outcome and sentence. Undecided passes: whether that is enough is for whoever asked to say."""
     verdicts = list(comparison.judgement.endpoints.values()) if comparison.compared else []
     silent = [one.endpoint for one in slo.endpoints if one.status is not SloStatus.MET]
-    undecided = _undecided(comparison, verdicts)
     if not slo.valid:
         outcome, why = Outcome.INVALID, _first(slo.invalid_reasons)
     elif slo.breaches:
@@ -34,8 +31,6 @@ def decide_outcome(
         outcome, why = Outcome.INVALID, f"no objective could be checked for {listing(silent)}"
     elif any(one.verdict is Verdict.REGRESSED for one in verdicts):
         outcome, why = Outcome.REGRESSED, _regressed(comparison, verdicts)
-    elif require_verdict and undecided:
-        outcome, why = Outcome.INVALID, f"a verdict is required, but {undecided}"
     else:
         outcome, why = Outcome.PASSED, _passed(slo, comparison, verdicts)
     return outcome, f"{outcome}: {why}"
@@ -56,7 +51,7 @@ def _regressed(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
 def _passed(slo: SloReport, comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
     met = f"{count(len(slo.endpoints), 'endpoint')} met their SLOs"
     if not verdicts:
-        return f"{met}; {_undecided(comparison, verdicts)}"
+        return f"{met}; {comparison.why_not or 'no baseline yet (this run can become it)'}"
     common = comparison.judgement.common
     notable = f"; {common.sentence}" if common is not None and _notable(common.p50_ratio) else ""
     return f"{met}; {_tally(verdicts)} {_against(comparison)}{notable}"
@@ -71,18 +66,8 @@ def _notable(ratio: float) -> bool:
 
 
 def _against(comparison: Comparison) -> str:
-    runs = len(comparison.baseline.run_ids) if comparison.baseline else 0
+    runs = len(comparison.baseline.compared_run_ids) if comparison.baseline else 0
     return f"against {count(runs, 'baseline run')}"
-
-
-def _undecided(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
-    """Why there is no verdict on everything; empty when there is one."""
-    if not verdicts:
-        return comparison.why_not or "no baseline yet (this run can become it)"
-    unknown = [one for one in verdicts if one.verdict in (Verdict.INCONCLUSIVE, Verdict.NO_BASELINE)]
-    if not unknown:
-        return ""
-    return f"{listing([f'{one.endpoint} is {one.verdict} ({one.sentence})' for one in unknown], limit=2)}"
 
 
 def _tally(verdicts: list[EndpointVerdict]) -> str:

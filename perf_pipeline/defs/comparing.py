@@ -21,6 +21,7 @@ from perf_pipeline.core.model import (
     Verdict,
 )
 from perf_pipeline.core.verdict import compare
+from perf_pipeline.store.baseline_sets import PINNED
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import Suite
 
@@ -48,8 +49,8 @@ def compare_with_baseline(
     baseline = samples_of(ref.run_ids, run_folder=run_folder, read_samples=read_samples)
     missing = [run_id for run_id in ref.run_ids if run_id not in baseline]
     ref = BaselineRef(mode=ref.mode, run_ids=ref.run_ids, revisions=ref.revisions, missing_run_ids=missing)
-    if not baseline:
-        why = f"the samples of all {len(missing)} baseline runs are gone"
+    why = _too_few_left(ref, suite.baseline.minimum)
+    if why:
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
     judgement = compare(list(baseline.values()), read_samples(run_folder(load.run_id)), suite.verdict)
     return Comparison(
@@ -59,6 +60,17 @@ def compare_with_baseline(
         judgement=judgement,
         judged_s=time.monotonic() - started,
     )
+
+
+def _too_few_left(ref: BaselineRef, minimum: int) -> str:
+    """Why the runs whose samples are still there are no baseline; empty when they are one."""
+    left, all_of_them = len(ref.compared_run_ids), len(ref.run_ids)
+    if not left:
+        return f"the samples of all {all_of_them} baseline runs are gone"
+    if ref.mode == PINNED or left >= minimum:  # a pinned set is taken as it is, however small
+        return ""
+    gone = f"the samples of {all_of_them - left} of {all_of_them} baseline runs are gone"
+    return f"{gone}: fewer than {minimum} are left"
 
 
 def samples_of(

@@ -140,8 +140,8 @@ def of_comparison(comparison: Comparison) -> Metadata:
         {
             "compared": comparison.compared,
             "why_not": comparison.why_not or None,
-            "baseline_runs": len(baseline.run_ids) if baseline else 0,
-            "baseline": f"{baseline.mode}: {', '.join(baseline.run_ids)}" if baseline else None,
+            "baseline_runs": len(baseline.compared_run_ids) if baseline else 0,
+            "baseline": f"{baseline.mode}: {', '.join(baseline.compared_run_ids)}" if baseline else None,
             "common_p50_ratio": common.p50_ratio if common else None,
             "common_p95_ratio": common.p95_ratio if common else None,
             "verdicts": _table(head, rows) if rows else None,

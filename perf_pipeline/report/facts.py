@@ -59,8 +59,8 @@ def _against(record: RunRecord) -> str:
     runs = record.comparison.baseline
     if not record.comparison.compared or runs is None:
         return "no baseline"
-    number = f.plural(len(runs.run_ids), "pinned run" if runs.mode == "pinned" else "baseline run")
-    revisions = list(dict.fromkeys(runs.revisions))
+    number = f.plural(len(runs.compared_run_ids), "pinned run" if runs.mode == "pinned" else "baseline run")
+    revisions = runs.compared_revisions
     return f"{number}, {'revision' if len(revisions) == 1 else 'revisions'} {f.names(revisions)}"
 
 

@@ -191,10 +191,10 @@ def _comparison_line(record: RunRecord) -> str:
     if not comparison.compared or comparison.baseline is None:
         return comparison.why_not or "not compared with a baseline."
     runs = comparison.baseline
-    revisions = list(dict.fromkeys(runs.revisions))
+    revisions = runs.compared_revisions
     word = "revision" if len(revisions) == 1 else "revisions"
     pinned = "pinned " if runs.mode == "pinned" else ""
-    text = f.plural(len(runs.run_ids), f"{pinned}baseline run")
+    text = f.plural(len(runs.compared_run_ids), f"{pinned}baseline run")
     return f"{text} of {word} {f.names(revisions)}" if revisions else text
 
 
