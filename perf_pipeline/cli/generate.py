@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from perf_pipeline.cli.shared import SuiteArgument, named_suite
+from perf_pipeline.cli.shared import RefusedError, SuiteArgument, named_suite
 from perf_pipeline.monitoring.generate import generated_files
+from perf_pipeline.monitoring.rules import colliding_records
 from perf_pipeline.project import find_project
-from perf_pipeline.suite_file import discover_suites
+from perf_pipeline.suite_file import discover_suites, load_suite
 
 
 def generate(
@@ -21,10 +22,13 @@ def generate(
 ) -> None:
     """Write the files that derive from suite.yaml (for all suites, unless one is named)."""
     project = find_project()
-    names: list[str | None] = [suite] if suite else [*sorted(discover_suites(project.root))]
+    found = [load_suite(file) for file in discover_suites(project.root).values()]
+    collisions = colliding_records(found)  # with the other suites, also when one is named
+    if collisions:
+        raise RefusedError("\n".join(collisions))
     differing = 0
-    for name in names:
-        for path, text in generated_files(named_suite(project, name)).items():
+    for each in [named_suite(project, suite)] if suite else found:
+        for path, text in generated_files(each).items():
             file = project.root / path
             old = file.read_text() if file.exists() else ""
             if old == text:
