@@ -75,6 +75,7 @@ def runs(matching: str) -> str:
     return f"count by ({names.TAG_TEST_ID}, {names.TAG_PROFILE}) (count_over_time({matching}[10s]))"
 
 
+NEW_FOR = "5m"  # a deploy is marked as long; steps that are no longer miss none
 _LOOKED_BACK = ("15m", "1h", "6h", "1d", "7d")
 
 
@@ -85,10 +86,10 @@ def deploys(info: str) -> str:
     within the same quarter of an hour.
     """
     key = f"{names.TAG_TARGET}, {names.LABEL_REVISION}"
-    now = by(key, f"last_over_time({info}[5m])")
+    now = by(key, f"last_over_time({info}[{NEW_FOR}])")
 
     def seen(span: str) -> str:
-        return f"last_over_time({info}[{span}] offset 5m)"
+        return f"last_over_time({info}[{span}] offset {NEW_FOR})"
 
     terms = [
         f"({now} unless on ({key}) {seen(span)} and on ({names.TAG_TARGET}) {seen(span)})"

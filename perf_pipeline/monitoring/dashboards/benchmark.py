@@ -27,7 +27,7 @@ def benchmark(suite: Suite) -> page.Page:
         tags=[suite.name],
         span="now-15m",
         variables=[page.choice("target", "Target", list(suite.targets), everything=True)],
-        annotations=[page.runs(users), page.deploys(ask.of_suite(names.RUN_TARGET_INFO, suite))],
+        annotations=[page.runs(users), page.deploys(ask.of_suite(names.RUN_TARGET_INFO, suite), step="15s")],
         links=page.suite_links(suite.name, but=names.BENCHMARK),
         sections=[
             page.Section("", 4, [_objectives(suite)]),

@@ -119,13 +119,26 @@ def runs(users: str) -> Annotation:
     )
 
 
-def deploys(info: str) -> Annotation:
-    """``info``: a selector of what the target said it runs."""
+def revisions(info: str) -> Annotation:
+    """What the target of one run said it runs; ``info``: a selector of that."""
+    return Annotation(
+        name="Revision",
+        expr=f"max by ({names.TAG_TARGET}, {names.LABEL_REVISION}) ({info})",
+        colour=PURPLE,
+        step="15s",
+        title="revision {{revision}}",
+        text="on {{target}}",
+        tags=names.LABEL_REVISION,
+    )
+
+
+def deploys(info: str, *, step: str = ask.NEW_FOR) -> Annotation:
+    """``info``: a selector of what targets said they run; ``step``: coarse for days, fine for minutes."""
     return Annotation(
         name="Deploys",
         expr=ask.deploys(info),
         colour=PURPLE,
-        step="1m",
+        step=step,
         title="revision {{revision}}",
         text="first measured on {{target}}",
         tags=names.LABEL_REVISION,

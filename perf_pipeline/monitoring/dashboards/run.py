@@ -35,7 +35,7 @@ def run(suite: Suite) -> page.Page:
             page.asked("testid", "Run", f"label_values({vus}, {names.TAG_TEST_ID})"),
             page.choice("endpoint", "Endpoint of the heatmap", list(suite.endpoints), everything=True),
         ],
-        annotations=[page.runs(users), page.deploys(ask.of_run(names.RUN_TARGET_INFO))],
+        annotations=[page.runs(users), page.revisions(ask.of_run(names.RUN_TARGET_INFO))],
         links=[
             page.link("Dagster run", f"{names.DAGSTER_URL}/runs/{ask.TEST_ID}"),
             *page.suite_links(suite.name, but=names.RUN),
