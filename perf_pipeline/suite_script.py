@@ -1,21 +1,20 @@
 """Does the scenario call what the suite promises, and only that?
 
-The scenario is JavaScript and is read as text: an endpoint counts as called when its name stands in quotes in
-a script of the suite's folder, and ``perform('name', ...)`` is a call of it.
+The scenario is JavaScript and is read as text: ``perform('name', ...)`` in any script of the suite's folder
+is a call of that endpoint. A ``perform(name, ...)`` whose name is computed may be a call of any.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from perf_pipeline.suite import Suite
+from perf_pipeline.suite_javascript import Call, calls_of_perform
 from perf_pipeline.suite_nodes import Section
 from perf_pipeline.suite_units import did_you_mean
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)  # (?<!:) spares http:// in strings
-_CALL = re.compile(r"\bperform\(\s*(['\"`])([^'\"`]*)\1")
+_SCRIPTS = (".js", ".mjs", ".ts")
 
 
 def check_script(suite: Suite, top: Section, endpoints: Section, shown: Callable[[Path], str]) -> list[str]:
@@ -26,25 +25,41 @@ def check_script(suite: Suite, top: Section, endpoints: Section, shown: Callable
         return []
     if not suite.endpoints:
         return []  # the section is missing or broken, which has been said
-    files = [script, *(file for file in sorted(suite.folder.glob("*.js")) if file != script)]
-    texts = {file: _without_comments(file.read_text(encoding="utf-8")) for file in files}
-    for name, endpoint in suite.endpoints.items():
-        named = any(f"{quote}{name}{quote}" in text for text in texts.values() for quote in "'\"`")
-        if not named and endpoint.weight > 0:
-            endpoints.problem(
-                f"{suite.script} never calls it; call perform('{name}', ...) there,"
-                " or remove the endpoint and its SLO",
-                name,
-            )
-    return [
-        f"{shown(file)}:{text.count(chr(10), 0, call.start()) + 1}: calls '{call.group(2)}', which is not in"
-        f" endpoints of the suite{did_you_mean(call.group(2), list(suite.endpoints))}"
-        for file, text in texts.items()
-        for call in _CALL.finditer(text)
-        if call.group(2) not in suite.endpoints
+    calls: dict[Path, list[Call]] = {}
+    problems = []
+    for file in _scripts(suite.folder, script):
+        try:
+            calls[file] = calls_of_perform(file.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            problems.append(f"{shown(file)}:{line}: is not UTF-8, as k6 wants it; save it as UTF-8")
+        except OSError as error:
+            problems.append(f"{shown(file)}:1: cannot be read: {error.strerror}")
+    called = {call.endpoint for found in calls.values() for call in found}
+    if not problems and None not in called:
+        for name, endpoint in suite.endpoints.items():
+            if name not in called and endpoint.weight > 0:
+                endpoints.problem(
+                    f"{suite.script} never calls it; call perform('{name}', ...) there,"
+                    " or remove the endpoint and its SLO",
+                    name,
+                )
+    return problems + [
+        f"{shown(file)}:{call.line}: calls '{call.endpoint}', which is not in"
+        f" endpoints of the suite{did_you_mean(call.endpoint, list(suite.endpoints))}"
+        for file, found in calls.items()
+        for call in found
+        if call.endpoint is not None and call.endpoint not in suite.endpoints
     ]
 
 
-def _without_comments(text: str) -> str:
-    """Comments become blanks; lines keep their numbers."""
-    return _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+def _scripts(folder: Path, script: Path) -> list[Path]:
+    """The scenario first, then every other script in the folder and below, hidden ones excluded."""
+    others = (
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in _SCRIPTS
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+    return [script, *(file for file in others if file != script)]
