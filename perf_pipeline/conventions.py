@@ -27,6 +27,16 @@ METRIC_ITERATIONS = "iterations"
 METRIC_DROPPED = "dropped_iterations"
 METRIC_VUS = "vus"
 
+# What an endpoint's own Trend cannot be called: what the library (above) and k6 itself (below) measure.
+RESERVED_METRICS = frozenset(
+    [METRIC_ERRORS, METRIC_ERROR_DURATION, METRIC_FAILED, METRIC_HTTP_REQS, METRIC_ITERATIONS, METRIC_DROPPED]
+    + [METRIC_VUS, "vus_max", "iteration_duration", "group_duration", "checks", "data_sent", "data_received"]
+    + [f"http_req_{part}" for part in ("duration", "failed", "blocked", "connecting", "tls_handshaking")]
+    + [f"http_req_{part}" for part in ("sending", "waiting", "receiving")]
+    + [f"ws_{part}" for part in ("connecting", "session_duration", "sessions", "ping")]
+    + ["ws_msgs_sent", "ws_msgs_received", "grpc_req_duration"]
+)
+
 
 def default_metric(endpoint: str) -> str:
     """Name of the k6 Trend that holds the latency of one endpoint's successful requests."""

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node
 
 from perf_pipeline import suite_units as units
@@ -26,6 +28,7 @@ _ENDPOINT_KEYS = ("method", "path", "weight", "slo", "metric", "record")
 _ENDPOINTS_EXAMPLE = (
     "endpoints: {get_state: {method: GET, path: /state, weight: 1, slo: {p95: 200ms, errors: 1%}}}"
 )
+_DEEPEST = 20  # a suite file nests five levels
 _DEFAULT_SCRIPT = "scenario.js"
 _ACCEPT = units.Kind(units.one_of("automatic", "manual"), "automatic")
 
@@ -86,6 +89,9 @@ def _compose(file: Path, shown: str) -> MappingNode:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError([f"{shown}:1: cannot be read: {error}"]) from error
+    too_deep = _line_of_depth(text)
+    if too_deep is not None:
+        raise SuiteError([f"{shown}:{too_deep}: is nested too deeply for a suite; is a bracket open?"])
     try:
         node: Node | None = YAML(typ="rt", pure=True).compose(text)
     except YAMLError as error:
@@ -97,6 +103,18 @@ def _compose(file: Path, shown: str) -> MappingNode:
     if not isinstance(node, MappingNode):
         raise SuiteError([f"{shown}:1: must be a mapping with {', '.join(_SUITE_KEYS)}"])
     return node
+
+
+def _line_of_depth(text: str) -> int | None:
+    """Where it is nested more than any suite: the composer, which goes by recursion, would give up there."""
+    depth = 0
+    with suppress(YAMLError):  # which the composer explains
+        for event in YAML(typ="rt", pure=True).parse(text):
+            depth += isinstance(event, CollectionStartEvent)
+            depth -= isinstance(event, CollectionEndEvent)
+            if depth > _DEEPEST:
+                return int(event.start_mark.line) + 1
+    return None
 
 
 def _suite_name(file: Path, top: Section) -> str:
@@ -111,7 +129,7 @@ def _read_endpoints(section: Section) -> dict[str, Endpoint]:
     endpoints: dict[str, Endpoint] = {}
     owner_of: dict[tuple[str, str], str] = {}  # (key, value) -> the endpoint that has it
     for name, entry in section.sections(keys=_ENDPOINT_KEYS):
-        metric = entry.value("metric", units.NAME, default_metric(name))
+        metric = entry.value("metric", units.METRIC, default_metric(name))
         record = entry.value("record", units.NAME, name)
         for key, value in (("metric", metric), ("record", record)):
             owner = owner_of.setdefault((key, value), name)
@@ -173,6 +191,6 @@ def _read_verdict(top: Section) -> VerdictSettings:
     return VerdictSettings(
         floor_ratio=section.value("floor", units.SHARE, default.floor_ratio),
         floor_ms=section.value("floor_latency", units.LATENCY, default.floor_ms),
-        tolerance_p50_ratio=tolerance.value("p50", units.SHARE, default.tolerance_p50_ratio),
-        tolerance_p95_ratio=tolerance.value("p95", units.SHARE, default.tolerance_p95_ratio),
+        tolerance_p50_ratio=tolerance.value("p50", units.TOLERANCE, default.tolerance_p50_ratio),
+        tolerance_p95_ratio=tolerance.value("p95", units.TOLERANCE, default.tolerance_p95_ratio),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from perf_pipeline import suite_units as units
 from perf_pipeline.suite import Endpoint, MinSamples, Profile, Stage
 from perf_pipeline.suite_nodes import Section
+from perf_pipeline.suite_quantities import RelativeRate
 
 _KEYS = (
     "description", "warmup", "rate", "duration", "stages", "users", "pace", "max_users", "min_samples",
@@ -85,7 +86,7 @@ def _read_stages(entry: Section, all_entries: Mapping[str, Section]) -> tuple[St
 
 def _read_rate(stage: Section, all_entries: Mapping[str, Section]) -> float:
     wanted = stage.value("rate", units.PROFILE_RATE)
-    if not isinstance(wanted, units.RelativeRate):
+    if not isinstance(wanted, RelativeRate):
         return wanted
     if wanted.profile not in all_entries:
         hint = units.did_you_mean(wanted.profile, list(all_entries))

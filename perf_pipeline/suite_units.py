@@ -18,10 +18,9 @@ from zoneinfo import available_timezones
 
 from cronsim import CronSim, CronSimError
 
-SHORTEST_LOAD_S = 1.0
+from perf_pipeline import suite_quantities as quantities
+from perf_pipeline.conventions import RESERVED_METRICS
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -47,86 +46,6 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; there is {', '.join(known)}" if known else ""
-
-
-def _quantity(text: str, units: Sequence[str], example_unit: str) -> tuple[float, str]:
-    match = _NUMBER.match(text)
-    if match is None:
-        raise ValueError(f"'{text}' is not a number with a unit; write for example 300{example_unit}")
-    unit = text[match.end() :].strip()
-    if not unit:
-        raise ValueError(f"{text} has no unit; write {text}{example_unit}")
-    if unit not in units:
-        raise ValueError(f"'{text}' has the unknown unit '{unit}'; write one of {', '.join(units)}")
-    number = float(match.group())
-    if number <= 0:
-        raise ValueError(f"{text} must be above zero")
-    return number, unit
-
-
-def seconds(text: str) -> float:
-    number, unit = _quantity(text, tuple(_SECONDS), "s")
-    return number * _SECONDS[unit]
-
-
-def load_seconds(text: str) -> float:
-    """How long load lasts."""
-    duration_s = seconds(text)
-    if duration_s < SHORTEST_LOAD_S:
-        raise ValueError(f"{text} is too short; k6 takes {SHORTEST_LOAD_S:g}s or more")
-    return duration_s
-
-
-def milliseconds(text: str) -> float:
-    number, unit = _quantity(text, ("ms", "s"), "ms")
-    return number * 1000 if unit == "s" else number
-
-
-def share(text: str) -> float:
-    """``1%`` -> 0.01, above 0 and at most 100 %."""
-    number, _ = _quantity(text, ("%",), "%")
-    if number > 100:
-        raise ValueError(f"{text} is more than 100%")
-    return number / 100
-
-
-def rate(text: str) -> float:
-    """``5/s`` or ``300/min`` -> iterations or requests per second."""
-    number, unit = _quantity(text, ("/s", "/min"), "/s")
-    return number / 60 if unit == "/min" else number
-
-
-@dataclass(frozen=True)
-class RelativeRate:
-    """``70% of standard``: a share of the rate of another profile."""
-
-    ratio: float
-    profile: str
-
-
-def profile_rate(text: str) -> float | RelativeRate:
-    match = re.fullmatch(r"(\S+)\s+of\s+(\S+)", text)
-    if match is None:
-        return rate(text)
-    number, _ = _quantity(match.group(1), ("%",), "%")
-    return RelativeRate(number / 100, match.group(2))
-
-
-def whole_number(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d+", text):
-        raise ValueError(f"'{text}' is not a whole number")
-    if int(text) <= 0:
-        raise ValueError(f"{text} must be above zero")
-    return int(text)
-
-
-def weight(text: str) -> float:
-    """Calls per iteration: a bare number, 0 allowed here (the reader explains why 0 makes no sense)."""
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"'{text}' is not a number of calls per iteration; write for example 1 or 0.5")
-    if float(text) < 0:
-        raise ValueError(f"{text} must not be negative")
-    return float(text)
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -192,6 +111,13 @@ def name(text: str) -> str:
     return text
 
 
+def metric(text: str) -> str:
+    """A k6 metric of one's own: neither k6 nor the pipeline may have it already, with another meaning."""
+    if text in RESERVED_METRICS:
+        raise ValueError(f"'{text}' is a metric that k6 or the pipeline makes itself; write another name")
+    return name(text)
+
+
 def header(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]+", text):
         raise ValueError(f"'{text}' is not the name of a header; write for example Authorization")
@@ -240,20 +166,22 @@ def words(text: str) -> str:
 
 
 WORDS = Kind(words, "what it is for")
-LATENCY = Kind(milliseconds, "300ms")
-PAUSE = Kind(seconds, "5s")
-DURATION = Kind(load_seconds, "60s")
-SHARE = Kind(share, "1%")
-RATE = Kind(rate, "5/s")
-PROFILE_RATE = Kind(profile_rate, "5/s")
-COUNT = Kind(whole_number, "50")
-WEIGHT = Kind(weight, "1")
+LATENCY = Kind(quantities.milliseconds, "300ms")
+PAUSE = Kind(quantities.seconds, "5s")
+DURATION = Kind(quantities.load_seconds, "60s")
+SHARE = Kind(quantities.share, "1%")
+TOLERANCE = Kind(quantities.tolerance, "10%")
+RATE = Kind(quantities.rate, "5/s")
+PROFILE_RATE = Kind(quantities.profile_rate, "5/s")
+COUNT = Kind(quantities.whole_number, "50")
+WEIGHT = Kind(quantities.weight, "1")
 METHOD = Kind(method, "GET")
 PATH = Kind(path, "/api/v1/health/")
 ORIGIN = Kind(origin, "https://staging.example.com")
 POINTER = Kind(pointer, "/version")
 SCRIPT = Kind(script, "scenario.js")
 NAME = Kind(name, "join_room_latency")
+METRIC = Kind(metric, "join_room_latency")
 HEADER = Kind(header, "Authorization")
 ENVIRONMENT_VARIABLE = Kind(environment_variable, "STAGING_TOKEN")
 CRON = Kind(cron, "0 4 * * *")

@@ -8,7 +8,7 @@ from typing import Any
 
 from perf_pipeline.conventions import METRIC_FAILED, PHASE_MEASURE, PHASE_WARMUP, TAG_ENDPOINT, TAG_PHASE
 from perf_pipeline.suite import Endpoint, Profile, Suite
-from perf_pipeline.suite_units import SHORTEST_LOAD_S
+from perf_pipeline.suite_quantities import SHORTEST_LOAD_S
 
 JOURNEY = "journey"  # the function that a scenario script exports
 # Between the phases, so that late answers of the warm-up neither fall into the measured phase nor double the

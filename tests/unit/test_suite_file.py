@@ -60,6 +60,9 @@ verdict: {floor: 4%, floor_latency: 2ms, tolerance: {p50: 8%, p95: 15%}}
 """
 SCRIPT = "perform('list_products', () => ({}));\nperform('place_order', () => ({}));\n"
 
+NINES = "9" * 400
+DEEP_BLOCK = "".join(" " * level + "a:\n" for level in range(1500))
+
 Breaking = Callable[[str, str], list[str]]
 
 
@@ -236,6 +239,31 @@ class TestValues:
     def test_load_must_last_as_long_as_k6_wants(self, breaking: Breaking) -> None:
         assert breaking("duration: 2m\n", "duration: 500ms\n") == [
             "suite.yaml:17: profiles.standard.duration: 500ms is too short; k6 takes 1s or more"
+        ]
+
+    @pytest.mark.parametrize(
+        ("good", "bad", "sentence"),
+        [
+            ("duration: 1m}", f"duration: {NINES}s}}", "is too large; the largest is 1000000000s"),
+            ("duration: 5m", "duration: 1000h", "1000h is too long; the longest is 720h"),
+            ("weight: 2", f"weight: {NINES}", "is too large; the most calls per iteration are 1000"),
+            ("requests: 100/s", f"requests: {NINES}/s", "is too large; the largest is 1000000000/s"),
+            ("keep: 5", f"keep: {NINES}", "is too large; the largest is 1000000000"),
+            ("p50: 100ms", f"p50: {NINES}ms", "is too large; the largest is 1000000000ms"),
+            ("p95: 15%", "p95: 100%", "100% would call every change unchanged; write less than 100%"),
+        ],
+    )
+    def test_has_an_end(self, breaking: Breaking, good: str, bad: str, sentence: str) -> None:
+        (problem,) = breaking(good, bad)
+        assert problem.startswith("suite.yaml:")
+        assert problem.endswith(sentence)
+        assert len(problem) < 150
+
+    @pytest.mark.parametrize("metric", ["http_req_duration", "api_errors", "request_failed", "iterations"])
+    def test_a_metric_is_not_one_that_k6_or_the_pipeline_makes(self, breaking: Breaking, metric: str) -> None:
+        assert breaking("weight: 2", f"weight: 2\n    metric: {metric}") == [
+            f"suite.yaml:7: endpoints.list_products.metric: '{metric}' is a metric that k6 or the pipeline"
+            " makes itself; write another name"
         ]
 
     def test_p50_cannot_be_above_p95(self, breaking: Breaking) -> None:
@@ -425,10 +453,24 @@ class TestTheScript:
             " did you mean 'place_order'?"
         ]
 
-    def test_may_be_split_into_files_of_the_folder(self, folder: Path) -> None:
-        (folder / "orders.js").write_text("perform('place_order', f);\n")
-        (folder / "scenario.js").write_text("import './orders.js';\nperform('list_products', f);\n")
+    @pytest.mark.parametrize("part", ["orders.js", "parts/orders.js"])
+    def test_may_be_split_into_files_of_the_folder_and_below(self, folder: Path, part: str) -> None:
+        (folder / part).parent.mkdir(exist_ok=True)
+        (folder / part).write_text("perform('place_order', f);\n")
+        (folder / "scenario.js").write_text(f"import './{part}';\nperform('list_products', f);\n")
         assert load_suite(folder).script == "scenario.js"
+
+    def test_must_call_an_endpoint_and_not_only_name_it(self, folder: Path) -> None:
+        (folder / "scenario.js").write_text("perform('list_products', f); const name = 'place_order';\n")
+        assert problems(folder)[0].startswith("suite.yaml:8: endpoints.place_order: scenario.js never calls")
+
+    def test_may_compute_what_it_calls(self, folder: Path) -> None:
+        (folder / "scenario.js").write_text("for (const name of names) perform(name, f);\n")
+        assert set(load_suite(folder).endpoints) == {"list_products", "place_order"}
+
+    def test_is_utf_8(self, folder: Path) -> None:
+        (folder / "scenario.js").write_bytes(SCRIPT.encode() + b"// f\xfcr alle\n")
+        assert problems(folder) == ["scenario.js:3: is not UTF-8, as k6 wants it; save it as UTF-8"]
 
     def test_must_be_there(self, breaking: Breaking) -> None:
         assert breaking("endpoints:\n", "script: load.js\nendpoints:\n") == [
@@ -468,6 +510,17 @@ class TestTheFile:
         (folder / "suite.yaml").write_text("description: x\nendpoints: {a: [}\n")
         assert len(problems(folder)) == 1
         assert problems(folder)[0].startswith("suite.yaml:2: is not YAML: ")
+
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [("description: x\nendpoints: " + "[" * 3000 + "]" * 3000, 2), (DEEP_BLOCK, 21)],
+        ids=["brackets", "lines"],
+    )
+    def test_may_be_nested_without_end(self, folder: Path, text: str, line: int) -> None:
+        (folder / "suite.yaml").write_text(text)
+        assert problems(folder) == [
+            f"suite.yaml:{line}: is nested too deeply for a suite; is a bracket open?"
+        ]
 
     @pytest.mark.parametrize(
         ("text", "sentence"),
