@@ -50,9 +50,19 @@ def held(series: str, span: str = SHOWN) -> str:
     return f"({last(series, span)} == 1)"
 
 
-def ended_at(series: str, labels: str) -> str:
-    """Unix seconds of the last sample of ``series`` in the shown time, however old it is."""
-    return by(labels, f"max_over_time(timestamp({series})[{SHOWN}:{EVERY_SAMPLE}])")
+def ended_at(series: str, labels: str, *, only: str = "") -> str:
+    """Unix seconds of the last sample of ``series`` in the shown time, however old it is.
+
+    Steps of a subquery lie at multiples of its step: what came after the last one is asked for by itself.
+    ``only``: times of samples for which that holds, such as ``== 1``.
+    """
+    at = f"timestamp({series})" + (f" * ({series} {only})" if only else "")
+    return by(labels, f"{at} or max_over_time(({at})[{SHOWN}:{EVERY_SAMPLE}])")
+
+
+def added(counter: str, labels: str) -> str:
+    """What was added in the shown time, exactly: ``increase`` guesses, and misses how a series begins."""
+    return by(labels, f"{last(counter)} - ({counter} offset {SHOWN} or 0 * {last(counter)})", "sum")
 
 
 def new_in_step(counter: str, labels: str) -> str:

@@ -125,8 +125,8 @@ def _performance(suite: Suite) -> table.Panel:
     return p.grid(
         "Performance",
         "The last state in the shown time: latency of successful requests over the last minute of load. "
-        "Headroom: how far p95 is below its objective, in shares of it. Requests: all of the runs that "
-        "sent some in the shown time.",
+        "Headroom: how far p95 is below its objective, in shares of it. Requests: those of the "
+        "shown time.",
         [
             p.Column("endpoint", label=ENDPOINT),
             p.Column("SLO", met, properties=(p.BACKGROUND, p.mapped(SLO_WORDS))),
@@ -147,7 +147,7 @@ def _performance(suite: Suite) -> table.Panel:
                 decimals=2,
                 properties=(p.BACKGROUND, p.coloured((None, p.RED), (_worst_success(suite), p.GREEN))),
             ),
-            p.Column("requests", ask.by(ENDPOINT, ask.last(counted), "sum"), unit="locale"),
+            p.Column("requests", ask.added(counted, ENDPOINT), unit="locale"),
         ],
         sort_by="headroom",
     )

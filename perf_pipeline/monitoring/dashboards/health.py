@@ -60,20 +60,18 @@ def _outcomes() -> stat.Panel:
         [p.Query(ask.by(names.LABEL_OUTCOME, held, "count"), "{{outcome}}", instant=True)],
         unit="none",
     ).text_mode(BigValueTextMode.VALUE_AND_NAME)
-    for value, (_, colour) in words.OUTCOMES.items():
-        panel = panel.override_by_name(value, [p.colour(colour)])
+    for value, (text, colour) in words.OUTCOMES.items():
+        panel = panel.override_by_name(value, [p.colour(colour), p.called(text)])
     return panel
 
 
 def _age() -> stat.Panel:
-    accepted = _of(names.RUN_ACCEPTED)
-    key = f"{SUITE}, {TARGET}"
-    at = f"max_over_time((timestamp({accepted}) * ({accepted} == 1))[{ask.SHOWN}:{ask.EVERY_SAMPLE}])"
+    at = ask.ended_at(_of(names.RUN_ACCEPTED), f"{SUITE}, {TARGET}", only="== 1")
     return p.stats(
         "Age of the last accepted run",
         "Time since a run last entered the baseline, within the shown time; orange after 26 hours, when a "
         "nightly run is missing, red after a week.",
-        [p.Query(f"time() - {ask.by(key, at)}", "{{suite}} on {{target}}", instant=True)],
+        [p.Query(f"time() - {at}", "{{suite}} on {{target}}", instant=True)],
         unit="s",
     ).thresholds(p.steps((None, p.GREEN), (NIGHTLY_AND_TWO_HOURS_S, p.ORANGE), (WEEK_S, p.RED)))
 
@@ -96,8 +94,8 @@ def _outcomes_over_time() -> timeseries.Panel:
         [p.Query(ask.by(names.LABEL_OUTCOME, held, "count"), "{{outcome}}")],
         unit="none",
     )
-    for value, (_, colour) in words.OUTCOMES.items():
-        panel = panel.override_by_name(value, [p.colour(colour)])
+    for value, (text, colour) in words.OUTCOMES.items():
+        panel = panel.override_by_name(value, [p.colour(colour), p.called(text)])
     return panel
 
 
@@ -110,6 +108,7 @@ def _gaps() -> timeseries.Panel:
         [p.Query(f"{late} and {going_on}", "{{testid}}")],
         unit="s",
         step="5s",
+        legend=False,
     )
 
 
@@ -193,10 +192,12 @@ def _rules() -> timeseries.Panel:
 
 
 def _disk() -> timeseries.Panel:
-    return _own(
+    return p.lines(
         "Disk",
-        "Blocks, write-ahead log and head chunks of Prometheus.",
-        f'sum({{__name__=~"prometheus_tsdb_(storage_blocks|wal_storage_size|head_chunks_storage_size)_bytes",{OWN}}})',
-        "bytes",
-        "bytes",
+        "Blocks, which hold all but the last hours, and the log of these (2.42 does not tell).",
+        [
+            p.Query(f"max(prometheus_tsdb_storage_blocks_bytes{{{OWN}}})", "blocks"),
+            p.Query(f"max(prometheus_tsdb_wal_storage_size_bytes{{{OWN}}})", "log"),
+        ],
+        unit="bytes",
     )

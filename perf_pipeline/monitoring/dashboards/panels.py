@@ -198,11 +198,18 @@ def linked(title: str, url: str) -> dashboard.DynamicConfigValue:
 
 
 BACKGROUND = dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+NOT_IN_LEGEND = dashboard.DynamicConfigValue(
+    "custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}
+)
 HIDDEN = dashboard.DynamicConfigValue("custom.hidden", True)
 
 
 def colour(name: str) -> dashboard.DynamicConfigValue:
     return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": name})
+
+
+def called(name: str) -> dashboard.DynamicConfigValue:
+    return dashboard.DynamicConfigValue("displayName", name)
 
 
 def dashed(name: str) -> Properties:

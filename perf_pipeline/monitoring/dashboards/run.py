@@ -61,8 +61,8 @@ def _head() -> list[p.PanelBuilder]:
         [p.Query(ask.by(names.LABEL_OUTCOME, ask.held(ask.of_run(names.RUN_OUTCOME))), "{{outcome}}", True)],
         unit="none",
     ).text_mode(BigValueTextMode.NAME)
-    for value, (_, colour) in words.OUTCOMES.items():
-        outcome = outcome.override_by_name(value, [p.colour(colour)])
+    for value, (text, colour) in words.OUTCOMES.items():
+        outcome = outcome.override_by_name(value, [p.colour(colour), p.called(text)])
     breached = p.stats(
         "Objectives breached",
         "Endpoints that did not keep an objective over the whole run, written at its end.",
@@ -181,8 +181,8 @@ def _latency(endpoint: Endpoint) -> timeseries.Panel:
     panel = panel.override_by_name("p95", [p.colour(p.BLUE)])
     for name, colour in (("p50", p.YELLOW), ("p95", p.ORANGE)):
         low, high = f"baseline {name} low", f"baseline {name} high"
-        panel = panel.override_by_name(high, p.band(colour, down_to=low))
-        panel = panel.override_by_name(low, p.edge(colour))
+        panel = panel.override_by_name(high, [*p.band(colour, down_to=low), p.called(f"baseline {name}")])
+        panel = panel.override_by_name(low, [*p.edge(colour), p.NOT_IN_LEGEND])
     return panel
 
 

@@ -28,8 +28,8 @@ def runs(of: Callable[..., str], *, dashboard: str, more_labels: tuple[str, ...]
     red, yellow = p.coloured((None, p.GREEN), (1, p.RED)), p.coloured((None, p.GREEN), (1, p.YELLOW))
     return p.grid(
         "Runs",
-        "Runs that ended in the shown time. A click on the time opens the run's dashboard, on the id its "
-        "Dagster run. Written: share of k6's writes, one per second, that Prometheus holds.",
+        "Runs of the shown time; one that goes on has no outcome yet. A click on the time opens the "
+        "run's dashboard, on the id its Dagster run. Recorded: share of the measured requests that Prometheus holds.",
         [
             p.Column("ended", f"1000 * {ended}", unit="dateTimeAsIso", properties=(to_run,)),
             *(p.Column(label, label=label) for label in more_labels),
@@ -45,7 +45,7 @@ def runs(of: Callable[..., str], *, dashboard: str, more_labels: tuple[str, ...]
                 properties=(p.mapped({"1": ("yes", p.GREEN), "0": ("no", p.GREY)}),),
             ),
             p.Column("duration", length, unit="s"),
-            p.Column("written", _written(of, key), unit="percentunit", decimals=0),
+            p.Column("recorded", _recorded(of, key), unit="percentunit", decimals=0),
             p.Column("revision", label=names.LABEL_REVISION),
             p.Column("run", label=TEST_ID, properties=(to_dagster,)),
             p.Column("start", f"floor(1000 * ({ended} - {length})) - {MARGIN_MS}", properties=(p.HIDDEN,)),
@@ -78,7 +78,7 @@ def _verdicts(of: Callable[..., str], verdict: str, key: str) -> str:
     return _number(ask.held(of(names.RUN_VERDICT, verdict=verdict)), ask.held(of(names.RUN_VERDICT)), key)
 
 
-def _written(of: Callable[..., str], key: str) -> str:
-    """k6 reports its users every second."""
-    counted = ask.by(key, f"count_over_time({of(f'k6_{names.METRIC_VUS}')}[{ask.SHOWN}])")
-    return f"{counted} / {ask.by(key, ask.last(of(names.RUN_DURATION)))}"
+def _recorded(of: Callable[..., str], key: str) -> str:
+    """Prometheus' count of measured requests against k6's own, which the pipeline wrote."""
+    counter = of(names.prometheus_counter(names.METRIC_HTTP_REQS), phase=names.PHASE_MEASURE)
+    return f"{ask.by(key, ask.last(counter), 'sum')} / {ask.by(key, ask.last(of(names.RUN_REQUESTS)), 'sum')}"

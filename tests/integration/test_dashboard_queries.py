@@ -1,0 +1,195 @@
+"""Every query of every dashboard, asked of a real Prometheus that holds two real runs of a real pipeline."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
+
+from perf_pipeline import conventions as names
+from perf_pipeline.monitoring.dashboards import ask, dashboard_files
+from perf_pipeline.monitoring.dashboards.reading import Question, questions
+from perf_pipeline.monitoring.rules import recording_rules, rules_path
+from perf_pipeline.stack import ports, prometheus_server
+from perf_pipeline.stack.prometheus_server import Prometheus
+from perf_pipeline.stack.servers import start_server
+from perf_pipeline.stack.tools import find_or_install_prometheus
+from perf_pipeline.suite_file import load_suite
+
+TOOLS = SOURCE / ".tools"
+RUN_TIMEOUT_S = 60
+# The tiny load lasts eight seconds: rules and Prometheus' watch on itself have to be quicker than usual.
+QUICKLY = {
+    "scrape_interval: 15s": "scrape_interval: 2s",
+    "evaluation_interval: 30s": "evaluation_interval: 2s",
+}
+
+# Queries that find nothing in these two runs, and why that is right.
+EMPTY: dict[tuple[str, str], str] = {}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A Prometheus, and the time and the last run that it holds."""
+
+    url: str
+    started: float
+    ended: float
+    run_id: str
+
+    def ask(self, question: Question) -> list[dict[str, Any]]:
+        span = int(self.ended - self.started) + 1
+        values = {
+            "__range": f"{span}s",
+            "__interval": "5s",
+            "__rate_interval": "20s",
+            "target": "local",
+            "profile": PROFILE,
+            "testid": self.run_id,
+            "endpoint": ".*",
+            "suite": ".*",
+        }
+        query = question.filled(values)
+        if question.instant:
+            return self._get("query", query=query, time=self.ended)
+        return self._get("query_range", query=query, start=self.started, end=self.ended, step=5)
+
+    def values_of(self, variable: Mapping[str, Any]) -> list[str]:
+        """What a query variable offers: ``label_values(series, label)``."""
+        series, label = variable["query"].removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
+        return self._get(f"label/{label}/values", "data", **{"match[]": series, "start": self.started})
+
+    def _get(self, path: str, *_: str, **asked: Any) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=asked, timeout=30, trust_env=False).json()
+        assert answer["status"] == "success", f"{asked}: {answer.get('error')}"
+        data = answer["data"]
+        return data["result"] if isinstance(data, dict) else data
+
+
+@pytest.fixture(scope="module")
+def dashboards(project: Path) -> dict[str, dict[str, Any]]:
+    suite = load_suite(project / "k6" / SUITE)
+    return {Path(path).stem: json.loads(text) for path, text in dashboard_files(suite).items()}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny suite with its own rules, evaluated every two seconds."""
+    root = make_project(tmp_path_factory.mktemp("project"))
+    suite = load_suite(root / "k6" / SUITE)
+    shared = (SOURCE / "monitoring" / "prometheus" / "prometheus.yml").read_text()
+    for usual, quick in QUICKLY.items():
+        shared = shared.replace(usual, quick)
+    rules = root / rules_path(SUITE)
+    rules.parent.mkdir(parents=True)
+    (rules.parents[1] / "prometheus.yml").write_text(shared)
+    rules.write_text(recording_rules(suite).replace("interval: 30s", "interval: 2s"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def recorded(project: Path) -> Iterator[Recorded]:
+    """Two runs, so that the second one has a baseline; then their Prometheus again, which slept between."""
+    started = time.time()
+    run_ids = []
+    for _ in range(2):
+        process = start_run(project)
+        said, problem = process.communicate(timeout=RUN_TIMEOUT_S)
+        result = [line for line in said.splitlines() if line.startswith("result ")]
+        assert result, problem[-2000:]
+        run_ids.append(result[0].split()[1])
+    home = project / "home"
+    ended = time.time()
+    with ExitStack() as until:
+        address = f"{ports.LOOPBACK}:{ports.choose_port(9090)}"
+        config = home / "prometheus" / "again.yml"
+        config.write_text("")
+        server = start_server(
+            prometheus_server.arguments(
+                find_or_install_prometheus(TOOLS),
+                config=config,
+                data=home / "prometheus" / "data",
+                address=address,
+            ),
+            title="Prometheus",
+            failure="prometheus_failed",
+            home=home,
+            log=home / "again.log",
+            until=until,
+        )
+        prometheus = Prometheus(f"http://{address}")
+        server.wait_until(prometheus.is_ready, 30)
+        yield Recorded(prometheus.url, started, ended, run_ids[-1])
+
+
+class TestEveryQuery:
+    def test_finds_what_its_panel_shows(
+        self, recorded: Recorded, dashboards: dict[str, dict[str, Any]]
+    ) -> None:
+        asked = [(file, one) for file, content in dashboards.items() for one in questions(content)]
+        nothing = {(one.panel, one.legend or one.ref) for _, one in asked if not recorded.ask(one)}
+        assert len(asked) > 150
+        assert nothing == set(EMPTY)
+
+    def test_of_a_variable_offers_the_runs(
+        self, recorded: Recorded, dashboards: dict[str, dict[str, Any]]
+    ) -> None:
+        (run,) = [one for one in dashboards[f"{SUITE}-run"]["templating"]["list"] if one["type"] == "query"]
+        (suite,) = dashboards[names.PIPELINE_HEALTH]["templating"]["list"]
+        assert recorded.run_id in recorded.values_of(run)
+        assert recorded.values_of(suite) == [SUITE]
+
+
+class TestTheMarkOfADeploy:
+    """Runs of three minutes, one sample a minute; r1 r1 r2 r1, an hour apart."""
+
+    RUNS = """
+r1  1 1 1 _x57 1 1 1 _x117     1 1 1 _x60
+r2             _x120      1 1 1
+"""
+
+    def test_is_a_revision_that_was_not_the_last_one(self, tmp_path: Path) -> None:
+        info = f'{names.RUN_TARGET_INFO}{{suite="s"}}'
+        lines = [line.split(maxsplit=1) for line in self.RUNS.strip().splitlines()]
+        series = [
+            {
+                "series": f'{names.RUN_TARGET_INFO}{{suite="s",target="local",revision="{revision}"}}',
+                "values": values,
+            }
+            for revision, values in lines
+        ]
+
+        def marks(minute: int, *revisions: str) -> dict[str, Any]:
+            found = [{"labels": f'{{target="local",revision="{one}"}}', "value": 1} for one in revisions]
+            return {"expr": ask.deploys(info), "eval_time": f"{minute}m", "exp_samples": found}
+
+        expected = [
+            marks(1, "r1"),  # the first revision ever
+            marks(30),
+            marks(61),  # the same again
+            marks(121, "r2"),
+            marks(150),
+            marks(181, "r1"),  # back to the old one
+            marks(200),
+        ]
+        test = {"evaluation_interval": "1m", "tests": [{"interval": "1m", "input_series": series}]}
+        test["tests"][0]["promql_expr_test"] = expected
+        file = tmp_path / "deploys.yml"
+        file.write_text(json.dumps(test))
+        promtool = find_or_install_prometheus(TOOLS).with_name("promtool")
+        said = subprocess.run(
+            [promtool, "test", "rules", file], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert said.returncode == 0, said.stdout + said.stderr
