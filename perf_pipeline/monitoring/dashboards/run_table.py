@@ -29,7 +29,8 @@ def runs(of: Callable[..., str], *, dashboard: str, more_labels: tuple[str, ...]
     return p.grid(
         "Runs",
         "Runs of the shown time; one that goes on has no outcome yet. A click on the time opens the "
-        "run's dashboard, on the id its Dagster run. Recorded: share of the measured requests that Prometheus holds.",
+        "run's dashboard, on the id its Dagster run. Recorded: share of the measured requests that "
+        "Prometheus holds.",
         [
             p.Column("ended", f"1000 * {ended}", unit="dateTimeAsIso", properties=(to_run,)),
             *(p.Column(label, label=label) for label in more_labels),
