@@ -42,6 +42,7 @@ class RunStore(Database):
         at: datetime,
         base_url: str | None = None,
         exclusive: bool = False,
+        elsewhere_since: datetime | None = None,
     ) -> None:
         """Write down that a run has begun, owned by one process (pid and its start in Unix seconds).
 
@@ -50,11 +51,12 @@ class RunStore(Database):
         until ``save_record`` replaces it.
 
         ``exclusive``: raises BusyError when another run is under way on this host or against this base URL;
-        call ``mark_lost`` first, so that a dead run does not block. Raises StoreError.
+        call ``mark_lost`` first, so that a dead run does not block. Whether one on another host still lives
+        cannot be seen: one that began before ``elsewhere_since`` is taken for dead. Raises StoreError.
         """
         with self._writing() as session:
             if exclusive:
-                _refuse_second(session, run_id, host, base_url)
+                _refuse_second(session, run_id, host, base_url, elsewhere_since)
             row = session.get(RunRow, run_id)
             if row is None:
                 row = _new_run(run_id, request, run_folder, at)
@@ -224,10 +226,13 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
     )
 
 
-def _refuse_second(session: Session, run_id: str, host: str, base_url: str | None) -> None:
+def _refuse_second(
+    session: Session, run_id: str, host: str, base_url: str | None, elsewhere_since: datetime | None
+) -> None:
     same: ColumnElement[bool] = RunRow.host == host
     if base_url is not None:
-        same = same | (RunRow.base_url == base_url)
+        there = RunRow.base_url == base_url
+        same |= there if elsewhere_since is None else there & (RunRow.started_at >= elsewhere_since)
     query = select(RunRow).where(RunRow.outcome.is_(None), RunRow.run_id != run_id, same).limit(1)
     other = session.scalars(query).one_or_none()
     if other is not None:
