@@ -21,12 +21,7 @@ def check_request(suite: Suite, request: RunRequest) -> None:
     """Raises ConfigurationError for a target or profile that the suite has not, a load beyond the target's
     limits, and an outdated plan.
     """
-    for kind, name, known in (
-        ("target", request.target, suite.targets),
-        ("profile", request.profile, suite.profiles),
-    ):
-        if name not in known:
-            raise ConfigurationError(_unknown(f"suite {suite.name} has no {kind}", name, known))
+    check_known(suite, target=request.target, profile=request.profile)
     plan = suite.folder / SUITE_JSON
     if not plan.is_file() or plan.read_text() != suite_json(suite):
         raise ConfigurationError(
@@ -37,6 +32,13 @@ def check_request(suite: Suite, request: RunRequest) -> None:
         check_caps(suite, suite.targets[request.target], suite.profiles[request.profile])
     except CapExceededError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def check_known(suite: Suite, *, target: str | None, profile: str | None) -> None:
+    """None: not asked for. Raises ConfigurationError for a target or profile that the suite has not."""
+    for kind, name, known in (("target", target, suite.targets), ("profile", profile, suite.profiles)):
+        if name is not None and name not in known:
+            raise ConfigurationError(_unknown(f"suite {suite.name} has no {kind}", name, known))
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

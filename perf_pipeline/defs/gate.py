@@ -5,57 +5,93 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
-    DagsterInstance,
+    Config,
     Failure,
     MaterializeResult,
     ResourceParam,
     asset,
 )
+from pydantic import Field
 
-from perf_pipeline.core.model import Outcome, RunReport
-from perf_pipeline.defs.values import benchmark_id, read_value
+from perf_pipeline.core.model import Outcome
+from perf_pipeline.defs.asking import ConfigurationError, check_known
+from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.project import Project
+from perf_pipeline.store.repository import Store
+from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite
+
+REPORT_STEP = "run_report"
+
+
+class GateConfig(Config):
+    """Config of ``release_gate``: which run it asks for. Empty: the newest, whatever it measured."""
+
+    target: str | None = Field(default=None, description="Name of a target: runs on others do not count.")
+    profile: str | None = Field(default=None, description="Name of a profile: runs of others do not count.")
+    revision: str | None = Field(
+        default=None, description="Revision that the newest run must have measured, or the gate stays closed."
+    )
 
 
 def release_gate_asset(suite: Suite) -> AssetsDefinition:
-    report_key = AssetKey([suite.name, "run_report"])
-
     @asset(
         key_prefix=suite.name,
         group_name=suite.name,
-        deps=[report_key],
-        description="Fails unless the outcome is passed. Materialised on its own, it takes the latest run.",
+        deps=[AssetKey([suite.name, REPORT_STEP])],
+        description=(
+            "Fails unless the outcome is passed: that of the run that it is part of, else that of the newest "
+            "run in the store. One that was not ready, was cancelled or is still going on has not passed."
+        ),
     )
     def release_gate(
-        context: AssetExecutionContext, project: ResourceParam[Project]
+        context: AssetExecutionContext, config: GateConfig, project: ResourceParam[Project]
     ) -> MaterializeResult[None]:
-        report = _report_of_this_run(context, project) or _latest_report(
-            context.instance, project, report_key
-        )
-        if report is None:
-            raise Failure(
-                f"no run of suite {suite.name} has a report yet: run benchmark_{suite.name} first.",
-                allow_retries=False,
-            )
-        if report.outcome is not Outcome.PASSED:
-            raise Failure(
-                f"the gate stays closed: {report.sentence}",
-                metadata={"run_id": report.run_id, "outcome": report.outcome.value},
-                allow_retries=False,
-            )
-        return MaterializeResult(metadata={"run_id": report.run_id, "sentence": report.sentence})
+        try:
+            check_known(suite, target=config.target, profile=config.profile)
+        except ConfigurationError as error:
+            raise Failure(str(error), allow_retries=False) from None
+        with Store(project.store_url) as store:
+            if any(key == f"{suite.name}__{REPORT_STEP}" for key in context.run.step_keys_to_execute or ()):
+                run: StoredRun | None = store.find_run(benchmark_id(context.instance, context.run))
+            else:
+                newest = store.list_runs(
+                    suite=suite.name, target=config.target, profile=config.profile, limit=1
+                )
+                run = newest[0] if newest else None
+        closed = _why_closed(suite, config, run)
+        shown = _shown(run) if run else {}
+        if closed:
+            raise Failure(f"the gate stays closed: {closed}", metadata=shown, allow_retries=False)
+        return MaterializeResult(metadata=shown)
 
     return release_gate
 
 
-def _report_of_this_run(context: AssetExecutionContext, project: Project) -> RunReport | None:
-    return read_value(project.home, benchmark_id(context.instance, context.run), "run_report", RunReport)
-
-
-def _latest_report(instance: DagsterInstance, project: Project, report_key: AssetKey) -> RunReport | None:
-    event = instance.get_latest_materialization_event(report_key)
-    run = instance.get_run_by_id(event.run_id) if event else None
+def _why_closed(suite: Suite, config: GateConfig, run: StoredRun | None) -> str:
+    """One sentence; empty: it opens."""
     if run is None:
-        return None
-    return read_value(project.home, benchmark_id(instance, run), "run_report", RunReport)
+        on = f" on target {config.target}" if config.target else ""
+        of = f" with profile {config.profile}" if config.profile else ""
+        return f"suite {suite.name} has no run{on}{of} yet: start one first."
+    for kind, wanted, found in (
+        ("target", config.target, run.target),
+        ("profile", config.profile, run.profile),
+        ("revision", config.revision, run.revision),
+    ):
+        if wanted and wanted != found:
+            return f"run {run.run_id} has {kind} {found or 'unknown'}, and {wanted} was asked for."
+    if run.outcome is None:
+        return f"run {run.run_id}, the newest, is still going on."
+    return "" if run.outcome is Outcome.PASSED else run.sentence
+
+
+def _shown(run: StoredRun) -> dict[str, str]:
+    return {
+        "run_id": run.run_id,
+        "outcome": run.outcome.value if run.outcome else "running",
+        "sentence": run.sentence,
+        "target": run.target,
+        "profile": run.profile,
+        "revision": run.revision or "unknown",
+    }

@@ -4,162 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from dagster import AssetCheckSeverity, AssetKey, DagsterInstance, DagsterRunStatus, ExecuteInProcessResult
+from dagster import AssetCheckSeverity, AssetKey, DagsterRunStatus, ExecuteInProcessResult
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-import builders
+sys.path.insert(0, str(Path(__file__).parent))
+from played_parts import PlayedParts, World, played_world, raising, step_error
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import Outcome, RunReport, RunRequest, StackState
+from perf_pipeline.core.model import Outcome
 from perf_pipeline.core.run_samples import SeriesSample
-from perf_pipeline.defs.build import build_definitions
-from perf_pipeline.defs.parts import Parts
 from perf_pipeline.load.errors import LoadError
-from perf_pipeline.load.progress import Progress
-from perf_pipeline.monitoring.k6_suite import suite_json
-from perf_pipeline.project import Project
 from perf_pipeline.prometheus.errors import RemoteWriteError
 from perf_pipeline.stack.base import NotReady
-from perf_pipeline.store.repository import Store, StoredRun
-from perf_pipeline.suite import Suite
-
-Break = Callable[[], Any]
-
-
-def never() -> None:
-    return None
-
-
-@dataclass
-class PlayedStack:
-    kind: str = "embedded"
-    notes: list[str] = field(default_factory=list)
-    on_start: Break = never
-    stopped: int = 0
-    prometheus_url: str | None = "http://prometheus.example"
-
-    def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
-        self.on_start()
-        return builders.stack_state(run_id=run_id, request=request, run_folder=str(run_folder))
-
-    def ensure_prometheus(self, state: StackState) -> str:
-        return state.prometheus_url
-
-    def stop(self) -> None:
-        self.stopped += 1
-
-
-class PlayedParts(Parts):
-    """A good run; ``on_load``, ``on_snapshot`` and ``on_reports`` may raise."""
-
-    def __init__(self, **breaks: Break) -> None:
-        self.running = PlayedStack(on_start=breaks.get("on_start", never))
-        self.breaks = breaks
-        self.loads = 0
-        self.told: list[SeriesSample] = []
-        self.cpu = 0.4
-
-    def stack(self, _project: Project) -> PlayedStack:
-        return self.running
-
-    def run_load(self, *, stack: StackState, on_progress: Callable[[Progress], None], **_: Any) -> Any:
-        self.loads += 1
-        on_progress(Progress("measure", 60, 122, 1000, 0, 35.0))
-        self.breaks.get("on_load", never)()
-        cpu = builders.load_result().cpu.model_copy(
-            update={"host_max_ratio": self.cpu, "host_mean_ratio": self.cpu}
-        )
-        return builders.load_result(run_id=stack.run_id, cpu=cpu)
-
-    def fingerprint(self, **_: Any) -> Any:
-        return builders.fingerprint()
-
-    def write_samples(self, _url: str, samples: Sequence[SeriesSample]) -> None:
-        assert not self.running.stopped
-        self.breaks.get("on_write", never)()
-        self.told += samples
-
-    def told_of(self, metric: str) -> list[dict[str, str]]:
-        """The labels of the samples of one metric, without those of the run."""
-        of_run = {"testid", "suite", "target", "profile"}
-        return [
-            {label: value for label, value in one.labels.items() if label not in of_run}
-            for one in self.told
-            if one.metric == metric
-        ]
-
-    def samples(self, _run_folder: Path) -> Any:
-        return builders.samples()
-
-    def snapshot(self, *, stack: StackState, **_: Any) -> Any:
-        self.breaks.get("on_snapshot", never)()
-        return builders.snapshot(run_id=stack.run_id)
-
-    def reports(self, **given: Any) -> RunReport:
-        self.breaks.get("on_reports", never)()
-        return super().reports(**given)
-
-
-@dataclass
-class World:
-    project: Project
-    instance: DagsterInstance
-    suite: Suite
-
-    def run(self, parts: Parts, *, config: dict[str, str] | None = None) -> ExecuteInProcessResult:
-        defs = build_definitions([self.suite], self.project, parts)
-        job = defs.resolve_job_def("benchmark_multiplayer")
-        return job.execute_in_process(
-            run_config={"ops": {"multiplayer__monitoring_stack": {"config": config or {}}}},
-            instance=self.instance,
-            raise_on_error=False,
-        )
-
-    def gate(self) -> ExecuteInProcessResult:
-        defs = build_definitions([self.suite], self.project, PlayedParts())
-        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            asset_selection=[AssetKey(["multiplayer", "release_gate"])],
-            instance=self.instance,
-            raise_on_error=False,
-        )
-
-    def stored(self, run_id: str) -> StoredRun:
-        with Store(self.project.store_url) as store:
-            return store.find_run(run_id)
-
-    def count(self) -> int:
-        with Store(self.project.store_url) as store:
-            return len(store.list_runs())
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    root = tmp_path_factory.mktemp("project")
-    project = Project(root, root / "home", root / "tools", f"sqlite:///{root / 'store.sqlite'}")
-    folder = root / "k6" / "multiplayer"
-    folder.mkdir(parents=True)
-    suite = builders.suite(folder=folder, profiles={"standard": builders.profile()})
-    (folder / names.SUITE_JSON).write_text(suite_json(suite))
-    with DagsterInstance.ephemeral() as instance:
-        yield World(project, instance, suite)
-
-
-def raising(error: BaseException) -> Break:
-    def broken() -> None:
-        raise error
-
-    return broken
-
-
-def step_error(result: ExecuteInProcessResult) -> str:
-    failures = [event for event in result.all_events if event.is_step_failure]
-    return failures[0].step_failure_data.user_failure_data.description
+    with played_world(tmp_path_factory.mktemp("project")) as one:
+        yield one
 
 
 def red(result: ExecuteInProcessResult) -> list[str]:
@@ -202,10 +67,6 @@ class TestAGoodRun:
         )
         assert slo.metadata["p95_ms/get_game_data"].value == pytest.approx(180, rel=0.2)
         assert slo.metadata["error_ratio/get_game_data"].value == 0.0
-
-    def test_opens_the_gate_for_whoever_materialises_it_later(self, world: World) -> None:
-        world.run(PlayedParts())
-        assert world.gate().success
 
 
 class TestWhatPrometheusIsTold:
@@ -306,14 +167,6 @@ class TestAnInvalidRun:
         parts = PlayedParts()
         parts.cpu = 0.97
         assert red(world.run(parts)) == ["valid_run"]
-
-    def test_closes_the_gate(self, world: World) -> None:
-        parts = PlayedParts()
-        parts.cpu = 0.97
-        world.run(parts)
-        result = world.gate()
-        assert not result.success
-        assert step_error(result).startswith("the gate stays closed: invalid:")
 
 
 class TestARunThatBreaks:
