@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import psutil
@@ -32,13 +32,17 @@ from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.processes import is_alive
 from perf_pipeline.project import Project
-from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
+from perf_pipeline.suite import Target
 
 TAG_TARGET = "perf/target"
 TAG_PROFILE = "perf/profile"
 TAG_OUTCOME = "perf/outcome"
+
+LOAD_STEP = "load_test"
+AROUND_THE_LOAD_S = 3600.0  # more than set-up and judgement take: a run that is older has died
 
 CANCEL_MESSAGE = "Interrupted; everything that was started has been stopped."
 
@@ -53,21 +57,52 @@ class Ledger:
     run: DagsterRun
     run_id: str
     announce: Callable[[StoredRun, datetime], None]  # an end without a record; never raises
+    owned: bool = False  # begun or taken over by this Dagster run, which then has to say how it ended
 
-    def begin(self, request: RunRequest) -> None:
-        """The benchmark is under way, owned by this process; earlier ones whose process died are ``lost``."""
-        host = socket.gethostname()
-        self.store.mark_lost(is_alive, host, _now())
-        self.store.begin_run(
-            run_id=self.run_id,
-            request=request,
-            run_folder=str(self.project.run_folder(self.run_id)),
-            owner_pid=os.getpid(),
-            owner_started=psutil.Process().create_time(),
-            host=host,
-            at=_now(),
-        )
+    def begin(self, request: RunRequest, target: Target) -> None:
+        """The load is about to begin: no other may, on this host or against this target.
+
+        Earlier benchmarks of this host whose process died are ``lost``. Raises BusyError when another one is
+        under way; nothing of this one is stored then.
+        """
+        longest = timedelta(seconds=target.max_duration_s + AROUND_THE_LOAD_S)
+        self._own(request, target.base_url, exclusive=True, elsewhere_since=_now() - longest)
+
+    def turn_away(self, request: RunRequest, sentence: str) -> str:
+        """Store a benchmark that must not begin as ``not_ready``. Returns the stored sentence."""
+        self._own(request, None, exclusive=False)
+        return self.end(Outcome.NOT_READY, sentence)
+
+    def _own(
+        self,
+        request: RunRequest,
+        base_url: str | None,
+        *,
+        exclusive: bool,
+        elsewhere_since: datetime | None = None,
+    ) -> None:
+        self._find_lost()
+        self.owned = True  # before it is stored: an interrupt may come at any time
+        try:
+            self.store.begin_run(
+                run_id=self.run_id,
+                request=request,
+                run_folder=str(self.project.run_folder(self.run_id)),
+                owner_pid=os.getpid(),
+                owner_started=psutil.Process().create_time(),
+                host=socket.gethostname(),
+                at=_now(),
+                base_url=base_url,
+                exclusive=exclusive,
+                elsewhere_since=elsewhere_since,
+            )
+        except BusyError:
+            self.owned = False
+            raise
         self._tag({TAG_TARGET: request.target, TAG_PROFILE: request.profile})
+
+    def _find_lost(self) -> None:
+        self.store.mark_lost(is_alive, socket.gethostname(), _now())
 
     def end(self, outcome: Outcome, sentence: str) -> str:
         """End without a record. Returns the stored sentence, which begins with the outcome."""
@@ -83,21 +118,26 @@ class Ledger:
         self.store.save_record(record, _now())
 
     def resume(self) -> None:
-        """A re-execution of later steps takes its benchmark over, so that its death would be seen."""
+        """A re-execution of later steps takes its benchmark over, so that its death would be seen.
+
+        One of the load itself does not yet: that step may have to refuse, and what is known of the benchmark
+        must stay then.
+        """
         if self.run_id == self.run.run_id:
             return
+        self._find_lost()
         known = _find(self.store, self.run_id)
-        if known is not None:
-            self.begin(
-                RunRequest(
-                    suite=known.suite,
-                    target=known.target,
-                    profile=known.profile,
-                    revision=known.revision,
-                    note=known.note,
-                    launched_by=known.launched_by,
-                )
+        steps = {step_name(key) for key in self.run.step_keys_to_execute or ()}
+        if known is not None and LOAD_STEP not in steps:
+            request = RunRequest(
+                suite=known.suite,
+                target=known.target,
+                profile=known.profile,
+                revision=known.revision,
+                note=known.note,
+                launched_by=known.launched_by,
             )
+            self._own(request, known.base_url, exclusive=False)
 
     def settle(self) -> None:
         """Called when the run is over: a benchmark that still counts as running gets its outcome."""
@@ -111,6 +151,8 @@ class Ledger:
             return
         if known.outcome is not None:
             self._tag({TAG_OUTCOME: known.outcome.value})
+        elif not self.owned:
+            return  # whoever is at it will say how it ended
         elif interrupted:
             self.end(Outcome.CANCELLED, f"the run was ended {failure or 'between two steps'}")
         elif failure:

@@ -23,10 +23,13 @@ from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.progress import reporter
 from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.defs.telling import TellingWhileLoading
+from perf_pipeline.defs.values import suites_begun_by
 from perf_pipeline.load.errors import LoadError
 from perf_pipeline.stack.base import NotReady
+from perf_pipeline.store.errors import BusyError
 from perf_pipeline.suite import Suite
 
+BUSY = "busy"  # as the stack's own lock says it
 POOL = "generator_host"  # all steps: evaluating one run would disturb the measurement of another
 
 
@@ -45,11 +48,22 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         ledger: ResourceParam[Ledger],
         running_stack: ResourceParam[RunningStack],
     ) -> MaterializeResult[StackState]:
+        begun = suites_begun_by(context.run)
+        if len(begun) > 1:
+            raise Failure(
+                f"this run would measure {len(begun)} suites ({', '.join(begun)}) under one id and mix what "
+                "they find: start the job of each, one after the other.",
+                allow_retries=False,
+            )
         try:
             request = config.request(suite, launched_by=launched_by(context.run))
         except ConfigurationError as error:
             raise Failure(str(error), allow_retries=False) from None
-        ledger.begin(request)
+        try:
+            ledger.begin(request, suite.targets[request.target])
+        except BusyError as error:
+            said = ledger.turn_away(request, str(error))
+            raise Failure(said, metadata={"reason": BUSY}, allow_retries=False) from None
         folder = ledger.project.run_folder(ledger.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -82,6 +96,10 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
                     "counted into the same run: start a new run.",
                     allow_retries=False,
                 )
+            try:
+                ledger.begin(monitoring_stack.request, suite.targets[monitoring_stack.request.target])
+            except BusyError as error:
+                raise Failure(str(error), metadata={"reason": BUSY}, allow_retries=False) from None
             context.log.info("The stack of the failed run has gone; starting it again.")
         try:
             state = monitoring_stack

@@ -30,6 +30,11 @@ def benchmark_id(instance: DagsterInstance, run: DagsterRun) -> str:
     return run.run_id
 
 
+def suites_begun_by(run: DagsterRun) -> list[str]:
+    """The suites of which a Dagster run begins a benchmark; more than one would share its id."""
+    return sorted(key.rpartition("__")[0] for key in run.step_keys_to_execute or () if _is_first(key))
+
+
 def _is_first(step_key: str) -> bool:
     return step_key.rpartition("__")[2] == FIRST_STEP
 
