@@ -42,7 +42,7 @@ def child(home: Path, word: str) -> psutil.Process | None:
     """The child of the running pipeline whose note's name holds ``word``."""
     for note in (home / "processes").glob("*.json"):
         entry = json.loads(note.read_text() or "{}")
-        if word in entry.get("name", "") and psutil.pid_exists(entry["pid"]):
+        if word in entry.get("name", "").lower() and psutil.pid_exists(entry["pid"]):
             return psutil.Process(entry["pid"])
     return None
 
