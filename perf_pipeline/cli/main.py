@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from perf_pipeline.cli import baseline, compare, doctor, generate, run, runs, show, ui, validate
+from perf_pipeline.cli import baseline, compare, doctor, explain, generate, run, runs, show, ui, validate
 from perf_pipeline.cli.shared import RefusedError
 from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome
@@ -43,6 +43,7 @@ app.add_typer(baseline.app, name="baseline")
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("generate")(generate.generate)
+app.command("explain")(explain.explain)
 app.command("ui")(ui.ui)
 
 
