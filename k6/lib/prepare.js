@@ -1,11 +1,14 @@
 // Helpers for setup(): is the target there, and what the journey needs on it. Its requests are never measured.
 
 import http from 'k6/http';
+import { sleep } from 'k6';
 import { describe, send } from './client.js';
 import * as names from './names.js';
 
 const ATTEMPTS = 3;
-const BATCH = 100; // requests handed to k6 at once; options.batch says how many of them run side by side
+// The target's cap on requests holds for set-up, too. (k6's own --rps would hold it for the load as well, but by
+// spacing all requests evenly: it delays those of a load far below the cap.)
+const SLICE_S = 0.1; // so many requests at once as the cap allows in this time; k6 sends up to 20 side by side
 
 /** Throws one sentence when the target does not answer its health path with 200. */
 export function requireHealthy(plan) {
@@ -21,14 +24,18 @@ export function requireHealthy(plan) {
 
 /**
  * Sends one request per element of `wanted` ({path, body, headers}) and returns the answers in the same order:
- * parsed JSON, or null where it failed. Those that failed are tried again (`attempts` times in all).
+ * parsed JSON, or null where it failed. Those that failed are tried again (`attempts` times in all). No faster
+ * than the target's limits allow.
  */
 export function prepare(plan, endpoint, wanted, { attempts = ATTEMPTS } = {}) {
   const answers = wanted.map(() => null);
+  const perSecond = plan.target.max_requests_per_s;
+  const slice = Math.max(1, Math.floor(perSecond * SLICE_S));
   let open = wanted.map((_, index) => index);
   for (let attempt = 0; attempt < attempts && open.length > 0; attempt++) {
-    for (let start = 0; start < open.length; start += BATCH) {
-      const part = open.slice(start, start + BATCH);
+    for (let start = 0; start < open.length; start += slice) {
+      const began = Date.now();
+      const part = open.slice(start, start + slice);
       const requests = part.map((index) => {
         const { url, body, params } = describe(plan, endpoint, wanted[index], setupTags(endpoint));
         return [endpoint.method, url, body, params];
@@ -36,6 +43,7 @@ export function prepare(plan, endpoint, wanted, { attempts = ATTEMPTS } = {}) {
       http.batch(requests).forEach((response, position) => {
         answers[part[position]] = parsed(response);
       });
+      sleep(Math.max(0, part.length / perSecond - (Date.now() - began) / 1000));
     }
     open = open.filter((index) => answers[index] === null);
   }

@@ -42,7 +42,11 @@ def suite_json(suite: Suite) -> str:
         },
         "profiles": {profile.name: _profile(profile) for profile in suite.profiles.values()},
         "targets": {
-            target.name: {"base_url": target.base_url, "health_path": target.health_path}
+            target.name: {
+                "base_url": target.base_url,
+                "health_path": target.health_path,
+                "max_requests_per_s": target.max_requests_per_s,
+            }
             for target in suite.targets.values()
         },
         "allowed_origins": list(suite.allowed_origins),

@@ -14,6 +14,7 @@ import pytest
 from backend_parts import running
 from scenario_parts import SHOP, Run, Shop, copy_of_suite, run_k6, shop
 
+CAP = 10  # requests per second
 SCRIPT = SHOP / "scenario.js"
 TOKEN = "token-that-nobody-may-see"  # noqa: S105 - of nothing
 # Multiplayer's smoke profile, shorter.
@@ -47,6 +48,11 @@ class Runs:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     tmp = tmp_path_factory.mktemp("scenario")
     multiplayer = copy_of_suite("multiplayer", tmp / "short", SHORT)
+    capped = copy_of_suite(
+        "multiplayer",
+        tmp / "capped",
+        {"suite.yaml": {**SHORT["suite.yaml"], "limits: {requests: 200/s": f"limits: {{requests: {CAP}/s"}},
+    )
     throwing = copy_of_suite(
         "shop",
         tmp / "throwing",
@@ -70,6 +76,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
                 "failing": {"/products": 500},
                 "ill": {"/health": 503},
                 "roomless": {"/api/v1/multiplayer/rooms": 500},
+                "capped": {"/api/v1/multiplayer/rooms": 500},
             }.items()
         }
         backend = parts.enter_context(running(tmp / "backend"))
@@ -92,6 +99,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
             "absent": on("absent"),
             "elsewhere": lambda: run_k6(SCRIPT, tmp / "run-elsewhere", BASE_URL="http://192.0.2.1"),
             "roomless": on("roomless", multiplayer),
+            "capped": on("capped", capped),
             "multiplayer": lambda: run_k6(
                 multiplayer, tmp / "run-multiplayer", BASE_URL=_url(backend), PERF_RUN_ID="run-7"
             ),
@@ -137,7 +145,7 @@ class TestAFixedRate:
 
     def test_never_uses_a_number_twice(self, runs: Runs) -> None:
         orders = [body for method, _, body, _ in runs.shops["good"].seen if method == "POST"]
-        assert sorted(orders) == sorted(f'{{"number":{n}}}' for n in range(12 + 18))
+        assert len(orders) == len(set(orders)) == 12 + 18
 
     def test_sends_secret_headers_and_shows_them_nowhere(self, runs: Runs) -> None:
         assert {token for *_, token in runs.shops["good"].seen} == {TOKEN}
@@ -220,6 +228,11 @@ class TestSetUp:
         assert runs["roomless"].exit_code == 107
         assert "requests POST /api/v1/multiplayer/rooms to http://127.0.0.1:" in runs["roomless"].said
         assert "failed 3 times" in runs["roomless"].said
+
+    def test_keeps_to_the_targets_limit_on_requests(self, runs: Runs) -> None:
+        ended_ms = sorted(each.at_ms for each in runs["capped"].of("http_reqs", "setup"))
+        assert len(ended_ms) > 1.5 * CAP
+        assert max(sum(start <= each < start + 1000 for each in ended_ms) for start in ended_ms) <= CAP + 1
 
 
 class TestMultiplayer:
