@@ -100,7 +100,7 @@ def tell_end(record: RunRecord, *, store: Store, stack: RunningStack, parts: Par
     except (NotReady, StoreError) as error:
         warn(f"{_UNSEEN}: {error}")
         return
-    _tell(samples, url=url, run_folder=folder, parts=parts, warn=warn)
+    _write(samples, url=url, run_folder=folder, parts=parts, warn=warn)
 
 
 def tell_outcome(
@@ -114,22 +114,27 @@ def tell_outcome(
     samples = [outcome_sample(labels, outcome, moment)]
     if outcome is Outcome.INVALID:
         samples.append(invalid_of_last_sample(labels, invalid_of_last(store, run), moment))
-    _tell(samples, url=url, run_folder=Path(run.run_folder), parts=parts, warn=warn)
+    _write(samples, url=url, run_folder=Path(run.run_folder), parts=parts, warn=warn)
 
 
-def _tell(samples: Sequence[SeriesSample], *, url: str, run_folder: Path, parts: Parts, warn: Log) -> None:
+def _write(samples: Sequence[SeriesSample], *, url: str, run_folder: Path, parts: Parts, warn: Log) -> None:
     """Write, and remember it in the run's folder: telling it again adds nothing."""
     file = run_folder / TOLD_SAMPLES
+    now = round(time.time() * 1000)
     try:
         before = _SAMPLES.validate_json(file.read_text()) if file.exists() else []
-        written = corrected(before, samples, now_unix_ms=round(time.time() * 1000))
-        parts.write_samples(url, written)
+        written = corrected(before, samples, now_unix_ms=now)
+        # Apart: one sample that is too late has Prometheus refuse all that come with it.
+        of_now = [one for one in written if one.unix_ms == now]
+        for batch in ([one for one in written if one.unix_ms != now], of_now):
+            try:
+                parts.write_samples(url, batch)
+            except TooLateError as error:
+                warn(f"What Prometheus knows of this run stays as it is: {error}")
         run_folder.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
         part.write_text(json.dumps([one.model_dump() for one in written]))
         part.replace(file)
-    except TooLateError as error:
-        warn(f"What Prometheus knows of this run stays as it is: {error}")
     except (RemoteWriteError, OSError, ValidationError) as error:
         warn(f"{_UNSEEN}: {error}")
 
