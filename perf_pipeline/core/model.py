@@ -61,6 +61,13 @@ class Verdict(StrEnum):
     NO_BASELINE = "no_baseline"
 
 
+class Direction(StrEnum):
+    """Where something seems to go that is not beyond doubt."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+
+
 class SloStatus(StrEnum):
     MET = "met"
     BREACHED = "breached"
@@ -295,6 +302,7 @@ class EndpointVerdict(Frozen):
     verdict: Verdict
     sentence: str
     advice: str = ""  # of an inconclusive one: why it is, and what would settle it
+    leaning: Direction | None = None  # of an inconclusive one: likely, though not beyond doubt
     p50: Effect | None = None
     p95: Effect | None = None
 
@@ -305,6 +313,7 @@ class CommonEffect(Frozen):
     p50_ratio: float
     p95_ratio: float
     sentence: str
+    stands: Direction | None = None  # it is more than baseline runs differ by
 
 
 class Judgement(Frozen):

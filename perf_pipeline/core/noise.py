@@ -182,9 +182,12 @@ def _spread(quantile: Quantile, residual: Floats, runs: npt.NDArray[np.int64]) -
 def _common_error(quantile: Quantile, shared: Floats) -> float:
     """Half-width (95 %) of what identical runs have in common: it wanders more than any single endpoint."""
     own_degrees = max(len(shared) - 1, 0)
-    floor = quantile.assumed_shared if len(shared) < FEW_RUNS else quantile.least_spread
     degrees = PRIOR_RUNS + own_degrees
-    variance = (PRIOR_RUNS * floor**2 + float(np.sum((shared - np.mean(shared)) ** 2))) / degrees
+    squares = float(np.sum((shared - np.mean(shared)) ** 2))
+    if len(shared) < FEW_RUNS:
+        variance = (PRIOR_RUNS * quantile.assumed_shared**2 + squares) / degrees
+    else:  # only a floor: drawing towards it would halve what five runs have shown
+        variance = max(squares / own_degrees, quantile.least_spread**2)
     return t_half_width(0.95, degrees) * math.sqrt(variance * (1 + 1 / len(shared)))
 
 

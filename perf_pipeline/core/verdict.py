@@ -14,7 +14,8 @@ How it is reached, in steps:
    own samples allow if that is more. The interval is Student's, 95 %.
 4. ``regressed`` (``improved``): the effect is over the floors of the settings in per cent *and* in ms, and it
    stands among all the endpoints and quantiles tested (Holm): at most one identical run in fifty raises an
-   alarm.
+   alarm. What would stand if one in five might is *leaning*: a hint, and a reason not to take the run into
+   the baseline yet.
 5. ``unchanged``: both intervals lie within the tolerances, and what all endpoints have in common is no more
    than baseline runs differ by. All else is ``inconclusive``, with what would settle it.
 """
@@ -25,15 +26,25 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from perf_pipeline.core import noise
 from perf_pipeline.core.advice import Doubt, what_would_settle
-from perf_pipeline.core.model import CommonEffect, Effect, EndpointVerdict, Judgement, Samples, Verdict
+from perf_pipeline.core.model import (
+    CommonEffect,
+    Direction,
+    Effect,
+    EndpointVerdict,
+    Judgement,
+    Samples,
+    Verdict,
+)
 from perf_pipeline.core.noise import MIN_ENDPOINTS, P50, P95, Effects
 from perf_pipeline.core.wording import change, interval
 from perf_pipeline.suite import VerdictSettings
 
 FALSE_ALARM_RATE = 0.02  # of identical runs may have an endpoint called regressed (and as many improved)
+LEANING_RATE = 0.2  # of identical runs may have an endpoint called perhaps slower (and as many faster)
 _LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but must not overflow
 
 
@@ -49,26 +60,38 @@ def compare(
     if not names:
         return Judgement(endpoints={})
     both = tuple(noise.measure(baseline, candidate, names, quantile) for quantile in (P50, P95))
-    slower, faster = (
-        noise.holm(np.stack([one.p_values(direction) for one in both]), FALSE_ALARM_RATE)
-        for direction in (+1, -1)
+    p_slower, p_faster = (np.stack([one.p_values(direction) for one in both]) for direction in (+1, -1))
+    # Of shape (quantiles, endpoints): +1 slower, -1 faster, 0 neither; beyond doubt, and merely likely.
+    beyond_doubt, likely = (
+        noise.holm(p_slower, rate).astype(int) - noise.holm(p_faster, rate).astype(int)
+        for rate in (FALSE_ALARM_RATE, LEANING_RATE)
     )
     tests = sum(int(np.isfinite(one.effect).sum()) for one in both)
     verdicts = {}
     for index, name in enumerate(names):
         effects = [_effect(one, index, tests, settings) for one in both]
-        stands = [
-            int(slower[row, index]) - int(faster[row, index]) if effect and _matters(effect, settings) else 0
-            for row, effect in enumerate(effects)
-        ]
+        matters = [effect is not None and _matters(effect, settings) for effect in effects]
         p50, p95 = effects
+        leaning = None
         if p50 is None and p95 is None:
             verdict, sentence = _unknown(name, any(one.runs[index] for one in both), candidate.get(name))
             advice = ""
         else:
-            verdict, sentence, advice = _judge(index, both, effects, stands, settings)
+            verdict, sentence, advice = _judge(
+                index, both, effects, beyond_doubt[:, index] * matters, settings
+            )
+            if verdict is Verdict.INCONCLUSIVE:
+                leaning = _leaning(likely[:, index] * matters)
+        if leaning is not None:
+            advice = f"perhaps {leaning}, but identical runs differ so much now and then; {advice}"
         verdicts[name] = EndpointVerdict(
-            endpoint=name, verdict=verdict, sentence=sentence, advice=advice, p50=p50, p95=p95
+            endpoint=name,
+            verdict=verdict,
+            sentence=sentence,
+            advice=advice,
+            leaning=leaning,
+            p50=p50,
+            p95=p95,
         )
     return Judgement(endpoints=verdicts, common=_common(both) if baseline else None)
 
@@ -115,7 +138,7 @@ def _judge(
     index: int,
     both: Sequence[Effects],
     effects: Sequence[Effect | None],
-    stands: Sequence[int],
+    stands: npt.NDArray[np.int64],
     settings: VerdictSettings,
 ) -> tuple[Verdict, str, str]:
     """Of an endpoint with an effect: verdict, sentence, advice. ``stands``: +1 slower, -1 faster."""
@@ -138,17 +161,25 @@ def _judge(
         if effect is None or not 1 - tolerance <= effect.low <= effect.high <= 1 + tolerance
     ]
     if doubts:
-        leaning = any(effect and effect.low > 1 and _matters(effect, settings) for effect in effects)
-        hint = "perhaps slower, but identical runs differ so much now and then; " if leaning else ""
-        return Verdict.INCONCLUSIVE, figures, f"{hint}{what_would_settle(doubts)}"
-    if any(_common_stands(one) for one in both):
+        return Verdict.INCONCLUSIVE, figures, what_would_settle(doubts)
+    if _common_direction(both) is not None:
         advice = "changed as all other endpoints did: the figures are what is left beside that"
         return Verdict.INCONCLUSIVE, figures, advice
     return Verdict.UNCHANGED, figures, ""
 
 
-def _common_stands(effects: Effects) -> bool:
-    return effects.common_removed and abs(effects.common) > effects.common_error
+def _leaning(signs: npt.NDArray[np.int64]) -> Direction | None:
+    if 1 in signs:
+        return Direction.SLOWER
+    return Direction.FASTER if -1 in signs else None
+
+
+def _common_direction(both: Sequence[Effects]) -> Direction | None:
+    """Where all endpoints went together, if that is more than baseline runs differ by."""
+    stands = [one.common for one in both if one.common_removed and abs(one.common) > one.common_error]
+    if not stands:
+        return None
+    return Direction.SLOWER if max(stands) > 0 else Direction.FASTER
 
 
 def _common(both: Sequence[Effects]) -> CommonEffect:
@@ -162,7 +193,8 @@ def _common(both: Sequence[Effects]) -> CommonEffect:
         return CommonEffect(p50_ratio=1.0, p95_ratio=1.0, sentence=sentence)
     ratio, tail = _factor(p50.common), _factor(p95.common)
     figures = f"p50 {change(ratio)}, p95 {change(tail)}"
-    if any(_common_stands(one) for one in both):
+    stands = _common_direction(both)
+    if stands is not None:
         sentence = (
             f"all endpoints {figures} against the baseline: machine or service, cannot tell without a control"
         )
@@ -170,4 +202,4 @@ def _common(both: Sequence[Effects]) -> CommonEffect:
         sentence = (
             f"what all endpoints share ({figures}) is no more than baseline runs differ by; it is taken away"
         )
-    return CommonEffect(p50_ratio=ratio, p95_ratio=tail, sentence=sentence)
+    return CommonEffect(p50_ratio=ratio, p95_ratio=tail, sentence=sentence, stands=stands)

@@ -90,9 +90,14 @@ def decide_baseline(
     *, suite: Suite, load: LoadResult, slo: SloReport, comparison: Comparison, outcome: Outcome, store: Store
 ) -> BaselineDecision:
     """Whether the run enters the automatic baseline; carried out by ``Store.apply_decision``."""
-    pending = store.pending_improved(load.fingerprint, before=_begun(store, load), exclude_run=load.run_id)
+    waiting = store.waiting(load.fingerprint, before=_begun(store, load), exclude_run=load.run_id)
     return baseline_decision(
-        policy=suite.baseline, slo=slo, comparison=comparison, outcome=outcome, pending=pending
+        policy=suite.baseline,
+        settings=suite.verdict,
+        slo=slo,
+        comparison=comparison,
+        outcome=outcome,
+        waiting=waiting,
     )
 
 

@@ -9,16 +9,17 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from perf_pipeline.core.baseline import ImprovedRun
-from perf_pipeline.core.model import BaselineRef, Fingerprint, Verdict
+from perf_pipeline.core.baseline import WaitingRun
+from perf_pipeline.core.model import BaselineRef, Fingerprint
+from perf_pipeline.core.signs import Signs
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.mapping import VALID, baseline_member, promotion
-from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
+from perf_pipeline.store.tables import BaselineRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, Promotion, StoredBaseline
 from perf_pipeline.suite import BaselinePolicy
 
-PENDING_LIMIT = 10  # longest chain of waiting runs; more than two are rare
+ROW_LIMIT = 10  # longest row of waiting runs that is looked at; only a regression that stays is longer
 DECISIONS_SHOWN = 20
 AnySelect = TypeVar("AnySelect", bound=Select[Any])
 
@@ -77,13 +78,13 @@ class BaselineReads(Database):
             found = session.scalars(query).one_or_none()
             return Fingerprint.model_validate(found) if found is not None else None
 
-    def pending_improved(
+    def waiting(
         self, fingerprint: Fingerprint, *, before: datetime, exclude_run: str | None
-    ) -> list[ImprovedRun]:
-        """The runs just before ``before`` that wait for confirmation, oldest first.
+    ) -> list[WaitingRun]:
+        """The row of runs just before ``before`` that stayed out because they seem changed, oldest first.
 
-        The chain ends at the first valid run that does not wait; invalid, cancelled and lost runs do not
-        break it. This is what ``core.baseline.baseline_decision`` needs. Raises StoreError.
+        It ends at the first valid run without a sign of change; invalid, cancelled and lost runs do not break
+        it. This is what ``core.baseline.baseline_decision`` needs. Raises StoreError.
         """
         query = (
             select(RunRow)
@@ -94,17 +95,15 @@ class BaselineReads(Database):
                 RunRow.run_id != (exclude_run or ""),
             )
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
-            .limit(PENDING_LIMIT)
+            .limit(ROW_LIMIT)
         )
-        chain: list[ImprovedRun] = []
+        row: list[WaitingRun] = []
         with self._reading() as session:
             for run in session.scalars(query):
-                if not run.awaits_confirmation:
+                if run.signs is None:
                     break
-                chain.append(
-                    ImprovedRun(run_id=run.run_id, endpoints=improved_endpoints(session, run.run_id))
-                )
-        return chain[::-1]
+                row.append(WaitingRun(run_id=run.run_id, signs=Signs.model_validate(run.signs)))
+        return row[::-1]
 
     def baselines(self, *, suite: str, target: str, profile: str) -> list[StoredBaseline]:
         """The baselines in force, newest first: several where fingerprints changed. Raises StoreError."""
@@ -156,16 +155,6 @@ class BaselineReads(Database):
         with self._reading() as session:
             query = _fitting(_promotions(limit), PromotionRow, fingerprint_key, suite, target, profile)
             return [promotion(row) for row in session.scalars(query)]
-
-
-def improved_endpoints(session: Session, run_id: str) -> list[str]:
-    return list(
-        session.scalars(
-            select(EndpointResultRow.endpoint).where(
-                EndpointResultRow.run_id == run_id, EndpointResultRow.verdict == Verdict.IMPROVED.value
-            )
-        )
-    )
 
 
 def _members_in_force(fingerprint_key: str) -> Select[tuple[RunRow]]:

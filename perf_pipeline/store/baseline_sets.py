@@ -101,12 +101,14 @@ def end(
     )
     baseline.ended_at = at
     if mode == AUTOMATIC:
-        # They had improved against a baseline that is gone: nothing that follows can confirm them.
-        session.execute(
-            update(RunRow).where(RunRow.fingerprint_key == fingerprint_key).values(awaits_confirmation=False)
-        )
+        forget_signs(session, fingerprint_key)
     session.flush()
     return left
+
+
+def forget_signs(session: Session, fingerprint_key: str) -> None:
+    """No run waits any more: what seemed changed had been seen against a baseline that is another one now."""
+    session.execute(update(RunRow).where(RunRow.fingerprint_key == fingerprint_key).values(signs=None))
 
 
 def log(
@@ -147,9 +149,7 @@ def enter(
     if baseline is None:
         baseline = new_baseline(session, run, AUTOMATIC, who=POLICY, reason=decision.sentence, at=at)
     added = add(session, baseline, decision.run_ids, who=POLICY, reason=decision.sentence, at=at)
-    session.execute(
-        update(RunRow).where(RunRow.run_id.in_(decision.run_ids)).values(awaits_confirmation=False)
-    )
+    session.execute(update(RunRow).where(RunRow.run_id.in_(decision.run_ids)).values(signs=None))
     if not added:
         return f"is in the baseline already ({size(session, baseline, policy)})"
     log(session, run, "automatic", added, who=POLICY, reason=decision.sentence, at=at)
@@ -163,10 +163,13 @@ def size(session: Session, baseline: BaselineRow | None, policy: BaselinePolicy)
     return f"{min(len(members(session, baseline)), policy.keep)} of {policy.keep} runs"
 
 
-def changed_level(session: Session, run_id: str) -> bool:
-    """Whether an endpoint of the run regressed or improved."""
+def changed_level(session: Session, run: RunRow) -> bool:
+    """Whether an endpoint of the run regressed or improved, or all of them changed together."""
     query = select(func.count()).where(
-        EndpointResultRow.run_id == run_id,
+        EndpointResultRow.run_id == run.run_id,
         EndpointResultRow.verdict.in_([Verdict.REGRESSED.value, Verdict.IMPROVED.value]),
     )
-    return session.scalar(query) != 0
+    if session.scalar(query):
+        return True
+    common = ((run.record or {}).get("comparison", {}).get("judgement", {}).get("common")) or {}
+    return common.get("stands") is not None

@@ -37,21 +37,21 @@ class BaselineWrites(Database):
                 baseline = sets.in_force(session, run.fingerprint_key, AUTOMATIC)
                 if run_id in sets.members(session, baseline):
                     return f"is in the baseline already ({sets.size(session, baseline, policy)})"
-            run.awaits_confirmation = decision.waits
+            run.signs = decision.signs.model_dump(mode="json") if decision.signs.seen else None
             return decision.sentence
 
     def accept(self, run_id: str, *, who: str, reason: str, at: datetime, reset: bool | None = None) -> str:
         """Take a valid run into the baseline by hand; returns one sentence.
 
         ``reset`` begins the baseline anew with this run: earlier ones stop counting. Default: exactly when an
-        endpoint of it regressed or improved, because two levels in one baseline describe neither. A regressed
-        or SLO-breaching run may be accepted; an invalid, cancelled, lost or not ready one is refused.
-        Raises StoreError.
+        endpoint of it regressed or improved or all changed together, because two levels in one baseline
+        describe neither. A regressed or SLO-breaching run may be accepted; an invalid, cancelled, lost or not
+        ready one is refused. Other runs that wait do so no longer. Raises StoreError.
         """
         sets.require(who, reason)
         with self._writing() as session:
             run = self._valid_run(session, run_id)
-            anew = sets.changed_level(session, run_id) if reset is None else reset
+            anew = sets.changed_level(session, run) if reset is None else reset
             if anew:
                 sets.end(session, key_of(run), AUTOMATIC, who=who, reason=reason, at=at)
             baseline = sets.in_force(session, key_of(run), AUTOMATIC)
@@ -62,7 +62,7 @@ class BaselineWrites(Database):
             if anew:
                 baseline.counts_from = run.started_at
             sets.add(session, baseline, [run_id], who=who, reason=reason, at=at)
-            run.awaits_confirmation = False
+            sets.forget_signs(session, key_of(run))
             sets.log(session, run, "reset" if anew else "accept", [run_id], who=who, reason=reason, at=at)
             pinned = sets.in_force(session, key_of(run), PINNED) is not None
         overridden = "; a pinned baseline is in force and overrides it" if pinned else ""

@@ -222,7 +222,7 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
         owner_started=0.0,
         run_folder=run_folder,
         started_at=at,
-        awaits_confirmation=False,
+        signs=None,
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from perf_pipeline.store.columns import UtcDateTime
 
 VERSION_TABLE = "perf_schema_version"  # Alembic's own; Dagster's is alembic_version
-SCHEMA_REVISION = "0001"  # newest migration; known here so that opening an up-to-date store needs no Alembic
+SCHEMA_REVISION = "0002"  # newest migration; known here so that opening an up-to-date store needs no Alembic
 
 
 class Base(DeclarativeBase):
@@ -58,7 +58,7 @@ class RunRow(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     record: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # the whole RunRecord, about 50 kB
-    awaits_confirmation: Mapped[bool]  # improved, enters the baseline when the next run says so too
+    signs: Mapped[dict[str, Any] | None]  # core.signs.Signs of a run that waits to enter the baseline
 
 
 class EndpointResultRow(Base):

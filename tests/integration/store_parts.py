@@ -6,13 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from perf_pipeline.core.baseline import baseline_decision
-from perf_pipeline.core.model import Fingerprint, Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.core.model import (
+    CommonEffect,
+    Direction,
+    Fingerprint,
+    Judgement,
+    Outcome,
+    RunRecord,
+    RunRequest,
+    Verdict,
+)
 from perf_pipeline.store.repository import Store
-from perf_pipeline.suite import BaselinePolicy
+from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 from tests.unit.builders import (
     STARTED,
     comparison,
+    effect,
+    endpoint_verdict,
     fingerprint,
+    judgement,
     load_result,
     run_record,
     slo_report,
@@ -34,8 +46,9 @@ def measured(
     verdicts: dict[str, Verdict] | None = None,
     outcome: Outcome = Outcome.PASSED,
     under: Fingerprint | None = None,
+    judged: Judgement | None = None,
 ) -> RunRecord:
-    """The record of a run; ``verdicts``: endpoints that are not unchanged."""
+    """The record of a run; ``verdicts``: endpoints that are not unchanged. ``judged``: instead of them."""
     under = under or fingerprint()
     return run_record(
         stack=stack_state(
@@ -48,9 +61,20 @@ def measured(
             run_id=run_id, fingerprint=under, started_at=started_at, revision_after=f"rev-of-{run_id}"
         ),
         slo=slo_report(run_id=run_id, valid=outcome is not Outcome.INVALID),
-        comparison=comparison(verdicts, run_id=run_id),
+        comparison=comparison(verdicts, run_id=run_id, **({"judgement": judged} if judged else {})),
         outcome=outcome,
     )
+
+
+def undecided(endpoint: str, ratio: float, leaning: Direction | None = None) -> Judgement:
+    """One endpoint is inconclusive, with this p50."""
+    one = endpoint_verdict(endpoint, Verdict.INCONCLUSIVE, p50=effect(ratio), leaning=leaning)
+    return judgement().model_copy(update={"endpoints": judgement().endpoints | {endpoint: one}})
+
+
+def together(ratio: float, stands: Direction | None) -> Judgement:
+    """All endpoints changed by this factor."""
+    return judgement(common=CommonEffect(p50_ratio=ratio, p95_ratio=ratio, sentence="all", stands=stands))
 
 
 def begun(store: Store, run_id: str, minute: float = 0, **overrides: Any) -> None:
@@ -80,11 +104,13 @@ def ran(
     """A run from begin to the policy's decision about the baseline; returns the sentence."""
     record = measured(run_id, started_at=at(minute), verdicts=verdicts, **more)
     saved(store, record)
-    pending = store.pending_improved(
-        record.load.fingerprint, before=record.load.started_at, exclude_run=run_id
-    )
     decision = baseline_decision(
-        policy=POLICY, slo=record.slo, comparison=record.comparison, outcome=record.outcome, pending=pending
+        policy=POLICY,
+        settings=VerdictSettings(),
+        slo=record.slo,
+        comparison=record.comparison,
+        outcome=record.outcome,
+        waiting=store.waiting(record.load.fingerprint, before=record.load.started_at, exclude_run=run_id),
     )
     return store.apply_decision(decision, run_id=run_id, policy=POLICY, at=at(minute + 2))
 

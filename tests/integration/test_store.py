@@ -10,16 +10,27 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
-from perf_pipeline.core.model import Outcome, Verdict
+from perf_pipeline.core.model import Direction, Outcome, Verdict
 from perf_pipeline.store.database import POSTGRES_LOCK
 from perf_pipeline.store.repository import BusyError, Store, StoreError
 from perf_pipeline.store.schema import MIGRATIONS
 from perf_pipeline.store.tables import SCHEMA_REVISION, VERSION_TABLE, Base
 from perf_pipeline.suite import BaselinePolicy
 from tests.integration.postgres import postgres_server, postgres_url  # noqa: F401
-from tests.integration.store_parts import HOST, POLICY, at, begun, measured, members, ran, saved
+from tests.integration.store_parts import (
+    HOST,
+    POLICY,
+    at,
+    begun,
+    measured,
+    members,
+    ran,
+    saved,
+    together,
+    undecided,
+)
 from tests.unit.builders import ENDPOINTS, STARTED, fingerprint
 
 WHY = {"who": "eva", "reason": "the cache is gone on purpose", "at": at(500)}
@@ -58,6 +69,24 @@ class TestTheSchema:
         engine.dispose()
 
     def test_lives_in_one_database_with_tables_of_the_same_plain_names(self, url: str) -> None:
+    def test_of_the_first_version_is_brought_up_and_still_knows_which_runs_wait(self, url: str) -> None:
+        with Store(url) as store:
+            ran(store, "run-0", 0)
+            ran(store, "run-1", 1, {"get_news": Verdict.IMPROVED})
+            ran(store, "run-2", 2, {"get_state": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            downgrade(connection, "0001")
+            connection.execute(text("UPDATE perf_runs SET awaits_confirmation = true WHERE run_id = 'run-1'"))
+        engine.dispose()
+        with Store(url) as store:
+            waiting = store.waiting(fingerprint(), before=at(9), exclude_run=None)
+            assert [(run.run_id, run.signs.slower, run.signs.faster) for run in waiting] == [
+                ("run-1", [], ["get_news"]),
+                ("run-2", ["get_state"], []),
+            ]
+            assert store.record("run-0") == measured("run-0", started_at=at(0))
+
         """Dagster's own storage has ``runs`` and ``alembic_version``."""
         with Store(url):
             engine = create_engine(url)
@@ -77,6 +106,16 @@ class TestTheSchema:
 
 
 class TestAStoreThatCannotBeOpenedSaysSoInOneSentence:
+def downgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
+
+
     @pytest.mark.parametrize(
         ("url", "said"),
         [
@@ -324,6 +363,23 @@ class TestDecisionsByHand:
         for empty in ({"reason": "  "}, {"who": ""}):
             for decide in (
                 lambda why: store.accept("run-1", **why),
+    def test_is_not_moved_by_a_regression_that_a_noisy_run_half_hides(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        ran(store, "run-1", 1, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        ran(store, "run-2", 2, outcome=Outcome.INVALID)  # does not come between
+        for minute in range(3, 15):
+            said = ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2))
+            assert "get_news seemed slower in the run before" in said
+        assert members(store) == ["run-0"]
+        ran(store, "run-15", 15)
+        assert members(store) == ["run-0", "run-15"]
+
+    def test_takes_in_what_was_perhaps_slower_when_it_did_not_come_again(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        assert ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER)).startswith("waits")
+        assert ran(store, "run-2", 2).endswith("(get_news) did not come again (3 of 10 runs)")
+        assert members(store) == ["run-0", "run-1", "run-2"]
+
                 lambda why: store.pin(["run-1"], **why),
                 lambda why: store.unpin(**PLACE, **why),
                 lambda why: store.clear(**PLACE, **why),
@@ -407,6 +463,20 @@ class TestDecisionsByHand:
         ran(store, "run-0", 0)
         ran(store, "run-1", 1, under=fingerprint(profile="smoke"))
         with pytest.raises(StoreError, match="different fingerprints are never compared"):
+    def test_begin_the_baseline_anew_from_a_run_in_which_everything_changed(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        assert ran(store, "run-1", 1, judged=together(2.0, Direction.SLOWER)).startswith("waits")
+        assert "begins anew" in store.accept("run-1", **WHY)
+        assert members(store) == ["run-1"]
+
+    def test_that_accept_a_level_end_the_waiting_for_it(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        for minute in (1, 2):
+            ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2, Direction.SLOWER))
+        assert store.accept("run-1", **WHY) == "run run-1 is in the baseline."
+        assert ran(store, "run-3", 3, judged=undecided("get_news", 1.2)).startswith("entered")
+        assert members(store) == ["run-0", "run-1", "run-3"]
+
             store.pin(["run-0", "run-1"], **WHY)
 
     def test_clear_everything_and_the_next_run_begins_a_new_one(self, store: Store) -> None:
