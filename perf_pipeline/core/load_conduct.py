@@ -17,8 +17,9 @@ MAX_GENERATOR_CPU = 0.85  # of all cores, mean of the measured phase: above it k
 MAX_UNSENT_RATIO = 0.01  # of the planned iterations or requests
 UNSENT_ALLOWANCE = 2  # k6 may start an iteration more or less at the edges of a stage
 
-_K6_FINISHED = 0
-_K6_THRESHOLD = 99  # inside the pipeline the circuit breaker is the only threshold
+# k6 ended by itself. 99: a threshold was crossed, and in the pipeline that is the circuit breaker's; whether
+# it ended the load or was only crossed at the end, LoadResult.breaker_tripped tells.
+_K6_ENDED = (0, 99)
 _K6_INTERRUPTED = 105
 
 
@@ -45,11 +46,7 @@ class Validity:
 
 def ended_by_target(load: LoadResult) -> bool:
     """The load ended early, or went nowhere, because of the target: what is missing is explained by that."""
-    return load.target_lost_at_unix_ms is not None or _breaker(load)
-
-
-def _breaker(load: LoadResult) -> bool:
-    return load.breaker_tripped or load.exit_code == _K6_THRESHOLD
+    return load.target_lost_at_unix_ms is not None or load.breaker_tripped
 
 
 def _held_iterations(load: LoadResult) -> int:
@@ -57,7 +54,7 @@ def _held_iterations(load: LoadResult) -> int:
     if load.planned_iterations is None:
         return 0
     unfinished = load.planned_iterations - load.completed_iterations - load.dropped_iterations
-    if unfinished <= UNSENT_ALLOWANCE or load.exit_code != _K6_FINISHED:
+    if unfinished <= UNSENT_ALLOWANCE or load.exit_code not in _K6_ENDED:
         unfinished = 0
     return load.dropped_while_target_held_users + unfinished
 
@@ -78,7 +75,7 @@ def judge_target(suite: Suite, load: LoadResult, found: Validity) -> None:
         found.breach("target_lost", _lost_sentence(load.target_lost_at_unix_ms, load))
     elif not load.target_reachable_after:
         found.warn("target_unreachable_after", "the target did not answer any more after the load")
-    if _breaker(load):
+    if load.breaker_tripped:
         sent = sum(count.sent for count in load.counts.values())
         failed = sum(count.failed for count in load.counts.values())
         share = f"{failed} of {sent} requests failed" + (f" ({percent(failed / sent)})" if sent else "")
@@ -111,7 +108,7 @@ def _lost_sentence(lost_unix_ms: float, load: LoadResult) -> str:
 
 def judge_k6_end(load: LoadResult, found: Validity) -> None:
     """k6's exit code. 0 says little (it is also that of a run in which every request failed)."""
-    if load.exit_code in (_K6_FINISHED, _K6_THRESHOLD) or ended_by_target(load):
+    if load.exit_code in _K6_ENDED or ended_by_target(load):
         return
     if load.exit_code == _K6_INTERRUPTED:
         sentence = f"k6 was interrupted before the end of the plan (exit code 105: {load.exit_meaning})"

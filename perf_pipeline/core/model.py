@@ -207,7 +207,7 @@ class LoadResult(Frozen):
     max_users: int
     counts: dict[str, EndpointCount]
     cpu: CpuUse | None
-    breaker_tripped: bool
+    breaker_tripped: bool  # the load was ended before its plan was over
     remote_write_errors: int
     log_truncated: bool
     errors_by_kind: dict[str, dict[str, int]]  # endpoint -> "status 500" / "refused" / "timeout" -> count

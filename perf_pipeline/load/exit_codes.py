@@ -7,13 +7,14 @@ import signal
 
 OK = 0
 THRESHOLDS_FAILED = 99  # in the pipeline only the circuit breaker is a threshold
+BREAKER_TRIPPED = "the circuit breaker ended the load: too many requests failed"  # 99, before the plan's end
 API_ADDRESS_TAKEN = 106
 
 _MEANINGS = {
     OK: "k6 ended as planned",
     97: "k6's cloud run was aborted",
     98: "k6 lost its cloud run",
-    THRESHOLDS_FAILED: "the circuit breaker ended the load: too many requests failed",
+    THRESHOLDS_FAILED: "more requests failed than the circuit breaker allows",
     100: "setup() of the scenario took longer than its timeout",
     101: "teardown() of the scenario took longer than its timeout",
     102: "k6 ran into a timeout",

@@ -16,6 +16,7 @@ TAIL_LINES = 50
 
 _REMOTE_WRITE_ERROR = (b"level=error", b'output="Prometheus remote write"')
 _RUNNING = re.compile(rb"running \((?P<time>[0-9hms.]+)\), .*? (?P<interrupted>\d+) interrupted iterations")
+_STOPPED_EARLY = b"stopping test prematurely"  # a threshold crossed at the very end does not say so
 _CLOCK = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?([\d.]+)s")
 
 
@@ -35,6 +36,7 @@ class LogReader:
         self.truncated = False
         self.remote_write_errors = 0
         self.interrupted_iterations = 0
+        self.stopped_by_threshold = False
         self._clock: tuple[float, float] | None = None  # k6's clock of the load, and ours when it was read
 
     def start(self) -> None:
@@ -53,6 +55,11 @@ class LogReader:
             return None
         elapsed_s, read_at = self._clock
         return elapsed_s + max(0.0, now - read_at)
+
+    @property
+    def load_clock_s(self) -> float | None:
+        """The last seconds of load that k6 told; None: setup() was not over."""
+        return self._clock[0] if self._clock else None
 
     def last_errors(self) -> str:
         """The last lines on level error, other than those of remote write."""
@@ -75,6 +82,7 @@ class LogReader:
         if all(part in line for part in _REMOTE_WRITE_ERROR):
             self.remote_write_errors += 1
         elif b"level=error" in line:
+            self.stopped_by_threshold |= _STOPPED_EARLY in line
             self._errors = [*self._errors[-TAIL_LINES:], line.decode(errors="replace")]
         elif found := _RUNNING.search(line):
             self.interrupted_iterations = int(found["interrupted"])

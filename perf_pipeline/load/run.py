@@ -27,6 +27,7 @@ from perf_pipeline.suite import Profile, Suite, Target
 
 HANG_MARGIN_S = 30.0
 API_ATTEMPTS = 3
+EARLY_S = 2.0  # k6 tells its clock every second; one that ended so much before the plan's end was stopped
 
 ReadTarget = Callable[[], tuple[str | None, bool]]
 """Asks the target after the load: its revision (None: it does not tell), and whether it answers."""
@@ -86,6 +87,7 @@ def run_load(
         k6=k6,
         command=command,
         session=session,
+        plan=plan,
         folder=folder,
         read_target=read_target,
     )
@@ -135,11 +137,15 @@ def _result(
     k6: K6,
     command: K6Command,
     session: Session,
+    plan: Plan,
     folder: Path,
     read_target: ReadTarget,
 ) -> LoadResult:
     raw, log, code = folder / names.RAW_SAMPLES, session.log, session.exit_code
     meaning = "k6 hung past its deadline and was ended" if session.hung else exit_codes.exit_meaning(code)
+    tripped = breaker_tripped(code, log.stopped_by_threshold, log.load_clock_s, plan.planned_s)
+    if tripped:
+        meaning = exit_codes.BREAKER_TRIPPED
     if not raw.exists():
         raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
     clock = time.monotonic()
@@ -174,7 +180,7 @@ def _result(
         max_users=profile.max_users,
         counts=_counts(suite, profile, read),
         cpu=cpu_use(session.cpu, start_ms, end_ms),
-        breaker_tripped=code == exit_codes.THRESHOLDS_FAILED,
+        breaker_tripped=tripped,
         remote_write_errors=log.remote_write_errors,
         log_truncated=log.truncated,
         errors_by_kind=read.errors_by_kind,
@@ -187,6 +193,15 @@ def _result(
         ),
         reading_s=reading_s,
     )
+
+
+def breaker_tripped(code: int, said_so: bool, load_clock_s: float | None, planned_s: float) -> bool:
+    """Whether the circuit breaker ended the load: k6's exit code is the same when all of it was sent.
+
+    ``said_so``: in its log; ``load_clock_s``: where k6's clock stood at its end, None: it was never told.
+    """
+    early = load_clock_s is not None and load_clock_s < planned_s - EARLY_S
+    return code == exit_codes.THRESHOLDS_FAILED and (said_so or early)
 
 
 def _nothing_measured(meaning: str, errors: str, folder: Path) -> str:

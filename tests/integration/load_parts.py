@@ -142,6 +142,7 @@ def tiny_suite(
     seconds: float = 3,
     max_users: int = 5,
     breaker: bool = False,
+    breaker_delay: str = "3s",
     url: str = "`${__ENV.BASE_URL}/page`",
     healthy: int = 200,
     scripted_rate: float | None = None,
@@ -168,7 +169,7 @@ def tiny_suite(
         "maxRedirects": 0,
     }
     if breaker:
-        crossed = {"threshold": "rate<=0.5", "abortOnFail": True, "delayAbortEval": "3s"}
+        crossed = {"threshold": "rate<=0.5", "abortOnFail": True, "delayAbortEval": breaker_delay}
         options["thresholds"] = {"request_failed": [crossed]}
     home = folder / "k6" / "tiny"
     home.mkdir(parents=True, exist_ok=True)

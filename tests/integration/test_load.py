@@ -166,6 +166,17 @@ class TestABadTarget:
         assert result.target_lost_at_unix_ms is None  # it answered, badly
         assert result.remote_write_errors >= 1
 
+    def test_that_fails_everything_does_not_trip_a_breaker_that_had_no_time_to_look(
+        self, tmp_path: Path, k6: K6, sink: Sink
+    ) -> None:
+        """k6's exit code is the same: the threshold is crossed when the load is over."""
+        suite = tiny_suite(tmp_path, seconds=1, breaker=True, breaker_delay="60s")
+        with TinyTarget(status="500 Internal Server Error") as target:
+            result = load(tmp_path, suite, k6, target.url, sink.url)
+        assert (result.exit_code, result.breaker_tripped) == (99, False)
+        assert result.exit_meaning == "more requests failed than the circuit breaker allows"
+        assert abs(result.counts["page"].sent - 20) <= 1
+
     def test_that_dies_is_lost_from_that_moment_on(self, tmp_path: Path, k6: K6, sink: Sink) -> None:
         died: list[float] = []
         with TinyTarget() as target:

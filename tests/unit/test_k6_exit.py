@@ -13,6 +13,7 @@ from perf_pipeline.load.cpu import CpuSample, cpu_use
 from perf_pipeline.load.exit_codes import exit_meaning, thrown_sentence
 from perf_pipeline.load.log import LogReader, clock_seconds
 from perf_pipeline.load.progress import phase_at
+from perf_pipeline.load.run import breaker_tripped
 
 REMOTE_WRITE = (
     b'time="2026-11-25T02:28:57Z" level=error msg="Failed to send the time series data to the endpoint" '
@@ -46,6 +47,30 @@ class TestTheExitCode:
     )
     def test_has_a_meaning(self, code: int, words: str) -> None:
         assert words in exit_meaning(code)
+
+
+class TestTheCircuitBreaker:
+    def test_ended_the_load_when_k6_says_so_or_its_clock_stopped_early(self) -> None:
+        assert breaker_tripped(99, True, 118.0, 118.0)
+        assert breaker_tripped(99, False, 52.0, 118.0)
+        assert not breaker_tripped(0, True, 52.0, 118.0)
+
+    def test_did_not_when_its_threshold_was_crossed_at_the_end(self) -> None:
+        assert not breaker_tripped(99, False, 118.4, 118.0)
+        assert not breaker_tripped(99, False, None, 118.0)
+
+    @pytest.mark.parametrize(
+        ("said", "ended"),
+        [
+            ("were crossed; at least one has abortOnFail enabled, stopping test prematurely", True),
+            ("have been crossed", False),
+        ],
+    )
+    def test_is_told_from_a_threshold_crossed_at_the_end_by_k6s_log(
+        self, said: str, ended: bool, tmp_path: Path
+    ) -> None:
+        line = f"level=error msg=\"thresholds on metrics 'request_failed{{phase:measure}}' {said}\"\n"
+        assert read(line.encode(), tmp_path / "k6.log").stopped_by_threshold is ended
 
 
 class TestWhatTheScenarioThrew:

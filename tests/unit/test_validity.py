@@ -213,6 +213,14 @@ class TestTheTarget:
         assert found(validity) == ([], ["circuit_breaker"], [])
         assert "420 of 700 requests failed (60 %)" in validity.breaches[0].sentence
 
+    def test_that_failed_as_much_in_a_load_that_ran_to_its_end_is_for_the_error_objectives(self):
+        """k6's exit code is the same; nothing is missing, and nothing that is missing is excused."""
+        failed = dict.fromkeys(samples(), 300)
+        run = samples(failed=failed)
+        assert found(judged(run=run, breaker_tripped=False, exit_code=99)) == ([], [], [])
+        short = judged(exit_code=99, dropped_iterations=50, completed_iterations=500, **sent(500, **failed))
+        assert names(short.invalid_reasons) == ["generator_short"]
+
     def test_unreachable_after_the_load_is_a_warning(self):
         validity = judged(target_reachable_after=False, revision_after=None)
         assert found(validity) == ([], [], ["target_unreachable_after"])
