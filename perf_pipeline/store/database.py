@@ -10,20 +10,19 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 
-from perf_pipeline.store.columns import NaiveDatetimeError
+from perf_pipeline.conventions import ENV_HOME, ENV_STORE_URL
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.schema import migrate, revision_of
 from perf_pipeline.store.tables import SCHEMA_REVISION
+from perf_pipeline.store.url import describe, parse_url, translated
 
 LOCK_WAIT_S = 30
 CONNECT_TIMEOUT_S = 5
@@ -34,8 +33,8 @@ class Database:
     """Opens ``url`` and brings it to the schema of this code. Raises StoreError."""
 
     def __init__(self, url: str) -> None:
-        self._url = _parse(url)
-        self.where = _describe(self._url)
+        self._url = parse_url(url)
+        self.where = describe(self._url)
         self._engine = self._connect()
         try:
             with self._translated():
@@ -81,7 +80,10 @@ class Database:
         try:
             Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"the folder of the store at {self.where} cannot be made: {error}.") from error
+            raise StoreError(
+                f"the folder of the store at {self.where} cannot be made ({error.strerror}): "
+                f"name one of yours in {ENV_HOME} or {ENV_STORE_URL}."
+            ) from error
         engine = create_engine(self._url, connect_args={"timeout": LOCK_WAIT_S})
         event.listen(engine, "connect", _connect_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -94,59 +96,8 @@ class Database:
         with self._writer.connect() as connection, connection.begin():
             migrate(connection, self.where)
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Errors of the database as one sentence; never chained, their texts may hold the password."""
-        try:
-            yield
-        except SQLAlchemyError as error:
-            raise StoreError(self._sentence(error)) from None
-
-    def _sentence(self, error: SQLAlchemyError) -> str:
-        cause = error.orig if isinstance(error, StatementError) else None
-        if isinstance(cause, NaiveDatetimeError):
-            return str(cause)
-        said = " ".join(str(cause or error).split())
-        for secret in _secrets(self._url):
-            said = said.replace(secret, "***")
-        if any(words in said for words in ("database is locked", "lock timeout")):
-            return (
-                f"the store at {self.where} was held by another process for over {LOCK_WAIT_S} s: "
-                "end that process, or try again."
-            )
-        return (
-            f"the store at {self.where} cannot be used ({said[:300]}): check that it is there, that you may "
-            "write to it, and PERF_PIPELINE_STORE_URL."
-        )
-
-
-def _parse(url: str) -> URL:
-    advice = "use sqlite:////path/to/store.sqlite or postgresql://user:password@host/database."
-    try:
-        # The short form of the scheme is common in environments; SQLAlchemy does not know it.
-        parsed = make_url("postgresql" + url[8:] if url.startswith("postgres:") else url)
-    except (ArgumentError, ValueError):
-        raise StoreError(f"the URL of the store cannot be read: {advice}") from None
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg2")
-    if backend != "sqlite":
-        raise StoreError(f"the store cannot be a {backend} database: {advice}")
-    if parsed.database in (None, "", ":memory:"):
-        raise StoreError(f"the store has to be a file, or it would be forgotten with the process: {advice}")
-    return parsed.set(drivername="sqlite")
-
-
-def _describe(url: URL) -> str:
-    if url.get_backend_name() == "sqlite":
-        return str(url.database)
-    host = url.host or url.query.get("host") or "localhost"
-    return f"postgresql://{host if isinstance(host, str) else host[0]}:{url.port or 5432}/{url.database}"
-
-
-def _secrets(url: URL) -> list[str]:
-    found = [str(url.password or ""), *(str(value) for key, value in url.query.items() if "pass" in key)]
-    return [secret for secret in found if secret]
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._url, lock_wait_s=LOCK_WAIT_S)
 
 
 def _connect_sqlite(connection: Any, _record: object) -> None:

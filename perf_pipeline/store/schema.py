@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import SCHEMA_REVISION, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -26,17 +30,28 @@ def migrate(connection: Connection, where: str) -> None:
     Raises StoreError when the database is newer than this code.
     """
     from alembic import command  # noqa: PLC0415 - 0.3 s, needed only when there is something to migrate
-    from alembic.config import Config  # noqa: PLC0415
+
+    refuse_newer(revision_of(connection), where)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def refuse_newer(revision: str | None, where: str) -> None:
+    """Raises StoreError when a database with this revision is newer than this code."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreError(
+            f"the store at {where} has schema {revision}, this perf-pipeline knows {SCHEMA_REVISION}: "
+            "it was written by a newer version; update perf-pipeline or use another store."
+        )
+
+
+def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    current = revision_of(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
-        raise StoreError(
-            f"the store at {where} has schema {current}, this perf-pipeline knows {SCHEMA_REVISION}: "
-            "it was written by a newer version; update perf-pipeline or use another store."
-        )
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

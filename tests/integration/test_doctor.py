@@ -67,8 +67,27 @@ class TestTheDoctor:
             checks = examine(tmp_path, suite_for(url))
             took = time.monotonic() - started
         assert took < 3
-        assert checks["target"].sentence == "gave no answer within 2.5 s"
+        assert checks["target"].sentence == "gave no answer within 2 s"
         assert checks["k6"].ok
+
+    def test_makes_the_checks_of_its_caller_within_the_same_deadline(self, tmp_path: Path) -> None:
+        def stuck() -> Check:
+            time.sleep(4)
+            return Check("store", True, "too late")
+
+        started = time.monotonic()
+        checks = examine(
+            tmp_path, target="their", more={"store": stuck, "other": lambda: Check("other", True, "")}
+        )
+        assert time.monotonic() - started < 3
+        assert list(checks) == ["target", "store", "other"]
+        assert checks["store"].sentence == "gave no answer within 2 s"
+        assert checks["other"].ok
+
+    def test_sees_that_results_cannot_be_kept_in_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "home").touch()
+        check = examine(tmp_path / "home")["disk"]
+        assert (check.ok, check.advice) == (False, "set PERF_PIPELINE_HOME to a folder of yours")
 
     def test_asks_nothing_of_a_target_that_is_not_allowed(self, tmp_path: Path) -> None:
         asked: list[int] = []

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from perf_pipeline.core.model import Direction, Outcome, Verdict
 from perf_pipeline.store.database import POSTGRES_LOCK
+from perf_pipeline.store.probe import look_at_store
 from perf_pipeline.store.repository import BusyError, Store, StoreError
 from perf_pipeline.store.schema import MIGRATIONS
 from perf_pipeline.store.tables import SCHEMA_REVISION, VERSION_TABLE, Base
@@ -68,7 +69,6 @@ class TestTheSchema:
             assert ScriptDirectory(MIGRATIONS).get_current_head() == SCHEMA_REVISION
         engine.dispose()
 
-    def test_lives_in_one_database_with_tables_of_the_same_plain_names(self, url: str) -> None:
     def test_of_the_first_version_is_brought_up_and_still_knows_which_runs_wait(self, url: str) -> None:
         with Store(url) as store:
             ran(store, "run-0", 0)
@@ -87,6 +87,7 @@ class TestTheSchema:
             ]
             assert store.record("run-0") == measured("run-0", started_at=at(0))
 
+    def test_lives_in_one_database_with_tables_of_the_same_plain_names(self, url: str) -> None:
         """Dagster's own storage has ``runs`` and ``alembic_version``."""
         with Store(url):
             engine = create_engine(url)
@@ -105,7 +106,6 @@ class TestTheSchema:
         engine.dispose()
 
 
-class TestAStoreThatCannotBeOpenedSaysSoInOneSentence:
 def downgrade(connection: Connection, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
@@ -116,6 +116,7 @@ def downgrade(connection: Connection, revision: str) -> None:
     command.downgrade(config, revision)
 
 
+class TestAStoreThatCannotBeOpenedSaysSoInOneSentence:
     @pytest.mark.parametrize(
         ("url", "said"),
         [
@@ -148,6 +149,36 @@ def downgrade(connection: Connection, revision: str) -> None:
         with pytest.raises(StoreError, match='role "nobody" does not exist') as raised:
             Store(postgres_url.replace("postgres:@", "nobody:hunter2@"))
         assert "hunter2" not in str(raised.value)
+
+
+class TestALookAtAStore:
+    """What `doctor` does; it must not change what it looks at."""
+
+    def test_that_is_not_there_creates_nothing(self, url: str, tmp_path: Path) -> None:
+        assert "first" in look_at_store(url, timeout_s=2)
+        assert list(tmp_path.iterdir()) == []
+        engine = create_engine(url) if url.startswith("postgres") else None
+        assert engine is None or inspect(engine).get_table_names() == []
+
+    def test_that_is_up_to_date_says_where_it_is(self, url: str) -> None:
+        with Store(url) as store:
+            begun(store, "run-1")
+            assert look_at_store(url, timeout_s=2) == store.where
+        assert look_at_store(url, timeout_s=2) == store.where
+
+    def test_of_a_newer_version_is_refused_as_a_run_would(self, url: str) -> None:
+        Store(url).close()
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE perf_schema_version SET version_num = '9999'"))
+        engine.dispose()
+        with pytest.raises(StoreError, match=r"has schema 9999.*written by a newer version; update"):
+            look_at_store(url, timeout_s=2)
+
+    def test_whose_server_is_down_names_no_password(self) -> None:
+        with pytest.raises(StoreError, match="cannot be used") as raised:
+            look_at_store("postgresql://perf:hunter2@127.0.0.1:1/perf", timeout_s=2)
+        assert "hunter2" not in "".join(map(str, _chain(raised.value)))
 
 
 class TestARun:
@@ -332,6 +363,23 @@ class TestTheAutomaticBaseline:
         assert "together" in ran(store, "run-3", 3, faster)
         assert members(store) == ["run-0", "run-1", "run-3"]
 
+    def test_is_not_moved_by_a_regression_that_a_noisy_run_half_hides(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        ran(store, "run-1", 1, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        ran(store, "run-2", 2, outcome=Outcome.INVALID)  # does not come between
+        for minute in range(3, 15):
+            said = ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2))
+            assert "get_news seemed slower in the run before" in said
+        assert members(store) == ["run-0"]
+        ran(store, "run-15", 15)
+        assert members(store) == ["run-0", "run-15"]
+
+    def test_takes_in_what_was_perhaps_slower_when_it_did_not_come_again(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        assert ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER)).startswith("waits")
+        assert ran(store, "run-2", 2).endswith("(get_news) did not come again (3 of 10 runs)")
+        assert members(store) == ["run-0", "run-1", "run-2"]
+
     def test_is_never_moved_by_one_lucky_run(self, store: Store) -> None:
         faster = {"get_news": Verdict.IMPROVED}
         for minute, verdicts in enumerate([None, faster, None, faster, None]):
@@ -363,23 +411,6 @@ class TestDecisionsByHand:
         for empty in ({"reason": "  "}, {"who": ""}):
             for decide in (
                 lambda why: store.accept("run-1", **why),
-    def test_is_not_moved_by_a_regression_that_a_noisy_run_half_hides(self, store: Store) -> None:
-        ran(store, "run-0", 0)
-        ran(store, "run-1", 1, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
-        ran(store, "run-2", 2, outcome=Outcome.INVALID)  # does not come between
-        for minute in range(3, 15):
-            said = ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2))
-            assert "get_news seemed slower in the run before" in said
-        assert members(store) == ["run-0"]
-        ran(store, "run-15", 15)
-        assert members(store) == ["run-0", "run-15"]
-
-    def test_takes_in_what_was_perhaps_slower_when_it_did_not_come_again(self, store: Store) -> None:
-        ran(store, "run-0", 0)
-        assert ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER)).startswith("waits")
-        assert ran(store, "run-2", 2).endswith("(get_news) did not come again (3 of 10 runs)")
-        assert members(store) == ["run-0", "run-1", "run-2"]
-
                 lambda why: store.pin(["run-1"], **why),
                 lambda why: store.unpin(**PLACE, **why),
                 lambda why: store.clear(**PLACE, **why),
@@ -432,6 +463,20 @@ class TestDecisionsByHand:
         store.accept("run-0", **WHY, reset=True)
         assert members(store) == ["run-0"]
 
+    def test_begin_the_baseline_anew_from_a_run_in_which_everything_changed(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        assert ran(store, "run-1", 1, judged=together(2.0, Direction.SLOWER)).startswith("waits")
+        assert "begins anew" in store.accept("run-1", **WHY)
+        assert members(store) == ["run-1"]
+
+    def test_that_accept_a_level_end_the_waiting_for_it(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        for minute in (1, 2):
+            ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2, Direction.SLOWER))
+        assert store.accept("run-1", **WHY) == "run run-1 is in the baseline."
+        assert ran(store, "run-3", 3, judged=undecided("get_news", 1.2)).startswith("entered")
+        assert members(store) == ["run-0", "run-1", "run-3"]
+
     def test_that_begin_anew_leave_waiting_runs_behind(self, store: Store) -> None:
         """They improved on a baseline that is gone."""
         faster = {"get_news": Verdict.IMPROVED}
@@ -463,20 +508,6 @@ class TestDecisionsByHand:
         ran(store, "run-0", 0)
         ran(store, "run-1", 1, under=fingerprint(profile="smoke"))
         with pytest.raises(StoreError, match="different fingerprints are never compared"):
-    def test_begin_the_baseline_anew_from_a_run_in_which_everything_changed(self, store: Store) -> None:
-        ran(store, "run-0", 0)
-        assert ran(store, "run-1", 1, judged=together(2.0, Direction.SLOWER)).startswith("waits")
-        assert "begins anew" in store.accept("run-1", **WHY)
-        assert members(store) == ["run-1"]
-
-    def test_that_accept_a_level_end_the_waiting_for_it(self, store: Store) -> None:
-        ran(store, "run-0", 0)
-        for minute in (1, 2):
-            ran(store, f"run-{minute}", minute, judged=undecided("get_news", 1.2, Direction.SLOWER))
-        assert store.accept("run-1", **WHY) == "run run-1 is in the baseline."
-        assert ran(store, "run-3", 3, judged=undecided("get_news", 1.2)).startswith("entered")
-        assert members(store) == ["run-0", "run-1", "run-3"]
-
             store.pin(["run-0", "run-1"], **WHY)
 
     def test_clear_everything_and_the_next_run_begins_a_new_one(self, store: Store) -> None:
