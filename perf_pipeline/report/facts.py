@@ -9,6 +9,8 @@ from perf_pipeline import conventions as names
 from perf_pipeline.core.model import CpuUse, Outcome, RunRecord, Verdict
 from perf_pipeline.report import formats as f
 
+EXTERNAL_STACK = "external"  # the kind of a stack that somebody else runs
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -151,6 +153,8 @@ def repeat_command(record: RunRecord) -> str:
     words = ["perf-pipeline", "run", request.suite, "--target", request.target, "--profile", request.profile]
     if request.revision:
         words += ["--revision", request.revision]
+    if record.stack.stack == EXTERNAL_STACK:
+        words += ["--prometheus", record.stack.prometheus_url]
     return shlex.join(words)
 
 
