@@ -10,7 +10,7 @@ from perf_pipeline.conventions import DEFAULT_HOME, ENV_HOME, ENV_ROOT, ENV_STOR
 
 
 class ProjectError(Exception):
-    """No project was found; the text is one sentence that says what to do."""
+    """No project was found, or it cannot be used; the text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,19 @@ class Project:
 
     def run_folder(self, run_id: str) -> Path:
         return self.home / "runs" / run_id
+
+    def make_home(self) -> None:
+        """Make the home folder, if it is not there. Raises ProjectError when nothing can be written to it."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
+            raise ProjectError(self._no_home(why)) from error
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            raise ProjectError(self._no_home("it is not writable"))
+
+    def _no_home(self, why: str | None) -> str:
+        return f"results cannot be kept in {self.home} ({why}): name a folder of yours in {ENV_HOME}."
 
 
 def find_project(start: Path | None = None) -> Project:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 
@@ -19,6 +18,7 @@ from perf_pipeline.cli.shared import (
     named_suite,
     open_store,
     print_json,
+    user_name,
 )
 from perf_pipeline.project import find_project
 
@@ -39,7 +39,10 @@ def show(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The baselines of a suite, target and profile: their runs, and every decision about them."""
+    """Show the runs that new runs are compared with.
+
+    The baselines of a suite, target and profile: their runs, and every decision about them.
+    """
     from perf_pipeline.report.terminal import print_baselines  # noqa: PLC0415 - keeps `--help` fast
 
     place = _place(suite, target, profile)
@@ -65,11 +68,16 @@ def accept(
             help="Begin the baseline anew with this run. Default: only when it regressed or improved.",
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Take a run into the baseline by hand, such as a regression that is wanted."""
+    """Take a run into the baseline by hand.
+
+    Such as a regression that is wanted.
+    """
     with open_store() as store:
         found = find_run(store, run)
-        print(store.accept(found.run_id, who=_who(who), reason=_given(reason), at=_now(), reset=reset))
+        said = store.accept(found.run_id, who=_who(who), reason=_given(reason), at=_now(), reset=reset)
+    _say(said, as_json, run_ids=[found.run_id])
 
 
 @app.command("pin")
@@ -77,11 +85,16 @@ def pin(
     run: Annotated[list[str], typer.Argument(help="Run ids, or their beginnings.")],
     reason: ReasonOption,
     who: WhoOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Compare with exactly these runs from now on, such as those of a release."""
+    """Compare with exactly these runs from now on.
+
+    Such as those of a release.
+    """
     with open_store() as store:
         run_ids = [find_run(store, prefix).run_id for prefix in run]
-        print(store.pin(run_ids, who=_who(who), reason=_given(reason), at=_now()))
+        said = store.pin(run_ids, who=_who(who), reason=_given(reason), at=_now())
+    _say(said, as_json, run_ids=run_ids)
 
 
 @app.command("unpin")
@@ -91,12 +104,14 @@ def unpin(
     target: TargetOption = None,
     profile: ProfileOption = None,
     who: WhoOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Go back from a pinned baseline to the automatic one."""
     place = _place(suite, target, profile)
     with open_store() as store:
         removed = store.unpin(**place, who=_who(who), reason=_given(reason), at=_now())
-    print(f"{removed} runs are no longer pinned; the automatic baseline counts again.")
+    said = f"{removed} runs are no longer pinned; the automatic baseline counts again."
+    _say(said, as_json, **place, removed=removed)
 
 
 @app.command("clear")
@@ -106,12 +121,16 @@ def clear(
     target: TargetOption = None,
     profile: ProfileOption = None,
     who: WhoOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Forget the baseline (also a pinned one): the next valid run starts a new one. Runs themselves stay."""
+    """Forget the baseline; the next valid run starts a new one.
+
+    Also a pinned one. The runs themselves stay.
+    """
     place = _place(suite, target, profile)
     with open_store() as store:
         removed = store.clear(**place, who=_who(who), reason=_given(reason), at=_now())
-    print(f"{removed} runs left the baseline of {_named(place)}.")
+    _say(f"{removed} runs left the baseline of {_named(place)}.", as_json, **place, removed=removed)
 
 
 class _Place(TypedDict):
@@ -133,8 +152,15 @@ def _named(place: _Place) -> str:
     return f"{place['suite']} on {place['target']} with profile {place['profile']}"
 
 
+def _say(sentence: str, as_json: bool, **facts: object) -> None:
+    if as_json:
+        print_json({"sentence": sentence, **facts})
+    else:
+        print(sentence)
+
+
 def _who(who: str | None) -> str:
-    return who or getpass.getuser()
+    return who or user_name()
 
 
 def _given(reason: str) -> str:

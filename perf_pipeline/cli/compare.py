@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
+from perf_pipeline.cli.past import suite_today
 from perf_pipeline.cli.shared import (
     JsonOption,
     RefusedError,
@@ -13,9 +17,10 @@ from perf_pipeline.cli.shared import (
 )
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.project import find_project
-from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import VerdictSettings
-from perf_pipeline.suite_file import discover_suites, load_suite
+
+if TYPE_CHECKING:
+    from perf_pipeline.store.repository import Store
 
 
 def compare(
@@ -23,7 +28,10 @@ def compare(
     after: RunArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare run AFTER with run BEFORE, endpoint by endpoint. Both must have been made the same way."""
+    """Compare run AFTER with run BEFORE, endpoint by endpoint.
+
+    Both must have been made the same way.
+    """
     from perf_pipeline.core.verdict import compare as judge  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.report.terminal import print_compare  # noqa: PLC0415
 
@@ -41,10 +49,11 @@ def compare(
             raise RefusedError(
                 f"the raw samples of run {record.stack.run_id} are gone from {record.stack.run_folder}."
             )
-    suites = discover_suites(project.root)
-    name = first.load.fingerprint.suite
-    settings = load_suite(suites[name]).verdict if name in suites else VerdictSettings()
-    judgement = judge([old or {}], new or {}, settings)
+    suite = suite_today(project, second)
+    if suite is None:
+        name = second.load.fingerprint.suite
+        print(f"suite {name} cannot be read: judged with the usual tolerances.", file=sys.stderr)
+    judgement = judge([old or {}], new or {}, suite.verdict if suite else VerdictSettings())
     if as_json:
         print_json(
             {

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from perf_pipeline.cli.shared import RefusedError, SuiteArgument, named_suite
+from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.shared import JsonOption, RefusedError, SuiteArgument, named_suite, print_json
 from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.monitoring.rules import colliding_records
 from perf_pipeline.project import find_project
@@ -19,32 +20,44 @@ def generate(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 with a diff when a file differs.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write the files that derive from suite.yaml (for all suites, unless one is named)."""
+    """Write the files that derive from suite.yaml.
+
+    For all suites, unless one is named.
+    """
     project = find_project()
     found = [load_suite(file) for file in discover_suites(project.root).values()]
     collisions = colliding_records(found)  # with the other suites, also when one is named
     if collisions:
         raise RefusedError("\n".join(collisions))
-    differing = 0
+    differing: list[str] = []
     for each in [named_suite(project, suite)] if suite else found:
         for path, text in generated_files(each).items():
             file = project.root / path
             old = file.read_text() if file.exists() else ""
             if old == text:
                 continue
-            differing += 1
-            if check:
-                diff = difflib.unified_diff(
-                    old.splitlines(), text.splitlines(), path, f"{path} (generated)", lineterm=""
-                )
-                print("\n".join(diff))
-            else:
+            differing.append(path)
+            if not check:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
-                print(f"wrote {path}")
-    if not differing:
+            if not as_json:
+                print(_diff(path, old, text) if check else f"wrote {path}")
+    if as_json:
+        print_json({"differing" if check else "written": differing})
+    elif not differing:
         print("all generated files are up to date.")
     elif check:
-        print(f"{differing} generated files differ from the suite; repair them with: perf-pipeline generate")
+        print(
+            as_called(
+                f"{len(differing)} generated files differ from the suite: run `perf-pipeline generate`."
+            )
+        )
+    if differing and check:
         raise typer.Exit(1)
+
+
+def _diff(path: str, old: str, new: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), path, f"{path} (generated)", lineterm="")
+    return "\n".join(lines)

@@ -11,12 +11,13 @@ from pathlib import Path
 import typer
 
 from perf_pipeline.cli import baseline, compare, doctor, explain, generate, run, runs, show, ui, validate
+from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import RefusedError
 from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.project import ProjectError
-from perf_pipeline.store.repository import StoreError
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.suite_file import SuiteError
 
 HELP = """Performance-regression tests for HTTP backends.
@@ -70,5 +71,5 @@ def main() -> None:
 
 
 def _end(sentence: str, code: int) -> None:
-    print(f"perf-pipeline: {sentence}", file=sys.stderr)
+    print(f"perf-pipeline: {as_called(sentence)}", file=sys.stderr)
     sys.exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -11,21 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perf_pipeline.cli import timing
+from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import (
     JsonOption,
     ProfileOption,
+    PrometheusOption,
     SuiteArgument,
     TargetOption,
     named_suite,
     open_store,
     print_json,
     print_record,
+    prometheus_url,
+    user_name,
 )
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest, Verdict
 from perf_pipeline.defs.asking import check_request
 from perf_pipeline.project import Project, find_project
-from perf_pipeline.store.repository import StoreError
+from perf_pipeline.store.errors import StoreError
 
 if TYPE_CHECKING:
     from perf_pipeline.defs.launch import LaunchResult
@@ -41,23 +44,22 @@ def run(
         str | None, typer.Option(help="Refuse to run unless the target says that it runs this revision.")
     ] = None,
     note: Annotated[str, typer.Option(help="Why this run is made; kept with it.")] = "",
-    prometheus: Annotated[
-        str | None, typer.Option(help="URL of a Prometheus that already runs; default: one of our own.")
-    ] = None,
+    prometheus: PrometheusOption = None,
     require_verdict: Annotated[
         bool, typer.Option("--require-verdict", help="Exit 5 unless every endpoint got a verdict.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one benchmark: stack up, load, record, judge, compare, report.
+    """Run one benchmark: load, record, judge, compare, report.
 
     Exit codes: 0 passed, 2 wrong configuration, 3 regressed, 4 an objective was breached, 5 the measurement
     cannot be judged, 6 not ready (nothing was sent), 130 cancelled, 1 internal error.
     """
     project = find_project()
-    if prometheus:
-        os.environ[ENV_PROMETHEUS_URL] = prometheus
+    url = prometheus_url(prometheus)
+    if url:
+        os.environ[ENV_PROMETHEUS_URL] = url
     chosen = named_suite(project, suite)
     request = RunRequest(
         suite=chosen.name,
@@ -65,9 +67,12 @@ def run(
         profile=profile or chosen.default_profile,
         revision=revision,
         note=note,
-        launched_by=f"{getpass.getuser()} (command line)",
+        launched_by=f"{user_name()} (command line)",
     )
     check_request(chosen, request)
+    project.make_home()
+    with open_store(project):
+        pass  # a store that cannot be used is known before anything starts
     result = _launch(project, request, quiet=quiet or as_json)
     run_id = result.run_id
     with open_store(project) as store:
@@ -80,10 +85,13 @@ def run(
         record = store.record(run_id) if stored.measured else None
     if stored.outcome is None:
         raise RuntimeError(f"run {run_id} ended without an outcome")
-    code = _exit_code(stored.outcome, record, require_verdict=require_verdict)
+    code = exit_code(result, stored.outcome, record, require_verdict=require_verdict)
     if result.internal_error:
         print(f"perf-pipeline: internal error in step {result.step}: {result.sentence}", file=sys.stderr)
-        code = EXIT_INTERNAL
+    elif result.cancelled and stored.measured:
+        print("perf-pipeline: cancelled, after the run had been judged", file=sys.stderr)
+    elif stored.outcome is Outcome.PASSED and code != stored.outcome.exit_code:
+        print("perf-pipeline: --require-verdict: not every endpoint got a verdict", file=sys.stderr)
     time_s = timing.where_it_went(result.step_s, chosen.profiles[request.profile])
     if as_json:
         document = {
@@ -97,10 +105,10 @@ def run(
         }
         print_json(document)
     elif record is not None:
-        print_record(project, record)
+        print_record(project, record, chosen)
         print(f"time      {timing.sentence(time_s)}")
     else:
-        print(stored.sentence)
+        print(as_called(stored.sentence))
         _point_to_logs(project.run_folder(run_id))
     raise typer.Exit(code)
 
@@ -115,12 +123,22 @@ def _launch(project: Project, request: RunRequest, *, quiet: bool) -> LaunchResu
         return run_benchmark(request.suite, request, home=project.home, on_progress=display)
 
 
-def _exit_code(outcome: Outcome, record: RunRecord | None, *, require_verdict: bool) -> int:
-    if require_verdict and outcome is Outcome.PASSED and record is not None:
-        verdicts = {verdict.verdict for verdict in record.comparison.judgement.endpoints.values()}
-        if verdicts & UNDECIDED:
-            return Outcome.INVALID.exit_code
-    return outcome.exit_code if outcome is not Outcome.LOST else EXIT_INTERNAL
+def exit_code(
+    result: LaunchResult, outcome: Outcome, record: RunRecord | None, *, require_verdict: bool
+) -> int:
+    """What the command ends with. ``outcome``, ``record``: as stored; a late Ctrl-C changes nothing there."""
+    if result.cancelled:
+        return Outcome.CANCELLED.exit_code
+    if result.internal_error or outcome is Outcome.LOST:
+        return EXIT_INTERNAL
+    if require_verdict and outcome is Outcome.PASSED and record is not None and not _decided(record):
+        return Outcome.INVALID.exit_code
+    return outcome.exit_code
+
+
+def _decided(record: RunRecord) -> bool:
+    verdicts = {one.verdict for one in record.comparison.judgement.endpoints.values()}
+    return record.comparison.compared and not verdicts & UNDECIDED
 
 
 def _point_to_logs(folder: Path) -> None:

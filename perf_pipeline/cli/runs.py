@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import JsonOption, RefusedError, open_store, print_json
 from perf_pipeline.core.model import Outcome
 
@@ -36,6 +37,6 @@ def runs(
     if as_json:
         print_json([run.model_dump(mode="json") for run in found])
     elif not found:
-        print("no runs yet: start one with `perf-pipeline run`.")
+        print(as_called("no runs yet: start one with `perf-pipeline run`."))
     else:
         print_runs(found)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perf_pipeline.conventions import REPORT_HTML
+from perf_pipeline.cli.called import as_called
+from perf_pipeline.conventions import ENV_PROMETHEUS_URL, REPORT_HTML
 from perf_pipeline.core.model import RunRecord, RunSamples
 from perf_pipeline.project import Project, find_project
-from perf_pipeline.store.repository import Store, StoredRun
 from perf_pipeline.suite import USUAL_PROFILE, Suite
 from perf_pipeline.suite_file import discover_suites, load_suite
+
+if TYPE_CHECKING:
+    from perf_pipeline.store.repository import Store, StoredRun
 
 SuiteArgument = Annotated[
     str | None,
@@ -31,6 +37,10 @@ ProfileOption = Annotated[
 ]
 LAST = "last"
 RunArgument = Annotated[str, typer.Argument(help="Run id, or the beginning of it; `last` is the newest.")]
+PrometheusOption = Annotated[
+    str | None,
+    typer.Option("--prometheus", help="URL of a Prometheus that already runs; default: one of our own."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
@@ -53,9 +63,32 @@ def named_suite(project: Project, name: str | None) -> Suite:
     return load_suite(found[name])
 
 
+def prometheus_url(option: str | None) -> str | None:
+    """The Prometheus of the option, else of the environment. Raises RefusedError for what is no URL."""
+    said = option or os.environ.get(ENV_PROMETHEUS_URL)
+    if not said:
+        return None
+    from perf_pipeline.stack.prometheus_server import check_url  # noqa: PLC0415 - httpx takes 0.2 s to import
+
+    try:
+        return check_url(said)
+    except ValueError as error:
+        raise RefusedError(f"{'--prometheus' if option else ENV_PROMETHEUS_URL}: {error}.") from None
+
+
+def user_name() -> str:
+    """Who is logged in; a user id without a name (a container) is ``uid 1234``."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"uid {os.getuid()}"
+
+
 @contextmanager
 def open_store(project: Project | None = None) -> Iterator[Store]:
     """The project's store. Raises StoreError."""
+    from perf_pipeline.store.repository import Store  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
+
     store = Store((project or find_project()).store_url)
     try:
         yield store
@@ -87,14 +120,19 @@ def samples_of(project: Project, record: RunRecord) -> RunSamples | None:
         return None
 
 
-def print_record(project: Project, record: RunRecord) -> None:
-    """The end of a run as a person reads it, with the place of its HTML report."""
+def print_record(project: Project, record: RunRecord, suite: Suite) -> None:
+    """The end of a run as a person reads it, with the place of its HTML report. ``suite``: of that run."""
     from perf_pipeline.report.terminal import print_run  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.report.view import build_view  # noqa: PLC0415
 
-    suite = named_suite(project, record.load.fingerprint.suite)
+    view = build_view(record, suite=suite)
+    view = replace(
+        view,
+        baseline_sentence=as_called(view.baseline_sentence),
+        hints=tuple(replace(hint, command=as_called(hint.command)) for hint in view.hints),
+    )
     report = project.run_folder(record.stack.run_id) / REPORT_HTML
-    print_run(build_view(record, suite=suite), report=str(report) if report.exists() else None)
+    print_run(view, report=str(report) if report.exists() else None)
 
 
 def print_json(value: Any) -> None:

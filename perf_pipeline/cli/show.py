@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.past import suite_as_recorded, suite_today
 from perf_pipeline.cli.shared import (
     LAST,
     JsonOption,
@@ -18,7 +20,10 @@ def show(
     run: RunArgument = LAST,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a run found: its outcome, every endpoint, the comparison, and where its report lies."""
+    """Show again what a run found.
+
+    Its outcome, every endpoint, the comparison with its baseline, and where its report lies.
+    """
     project = find_project()
     with open_store(project) as store:
         found = find_run(store, run)
@@ -31,9 +36,9 @@ def show(
             }
         )
     elif record is not None:
-        print_record(project, record)
+        print_record(project, record, suite_today(project, record) or suite_as_recorded(record))
     else:
         print(
-            found.sentence
+            as_called(found.sentence)
             or f"run {found.run_id} is running, since {found.started_at:%Y-%m-%d %H:%M:%S} UTC."
         )

@@ -24,6 +24,7 @@ def ui(
     project = find_project()
     if not (project.root / WORKSPACE).is_file():
         raise RefusedError(f"no {WORKSPACE} in {project.root}: it tells Dagster which module to load.")
+    project.make_home()
     prepare_dagster_home(project.home)
     print(f"Dagster's UI: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     os.chdir(project.root)

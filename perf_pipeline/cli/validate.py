@@ -7,7 +7,10 @@ from perf_pipeline.project import find_project
 
 
 def validate(suite: SuiteArgument = None, as_json: JsonOption = False) -> None:
-    """Read a suite file and name everything that is wrong with it, with file and line. Starts nothing."""
+    """Name everything that is wrong with a suite file.
+
+    One sentence each, with file and line. Starts nothing. Exit codes: 0 valid, 2 not.
+    """
     found = named_suite(find_project(), suite)
     if as_json:
         print_json(found.model_dump(mode="json", exclude={"folder"}))

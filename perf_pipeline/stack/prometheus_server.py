@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from ruamel.yaml import YAML
@@ -14,6 +16,8 @@ from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.tools import OLDEST_PROMETHEUS, parse_version
 
 USUAL_PORT = 9090
+EXAMPLE_URL = f"http://localhost:{USUAL_PORT}"
+_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL)
 RETENTION = "30d"
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 CONFIG_FOLDER = Path("monitoring") / "prometheus"  # in the project; shared with the containers
@@ -48,6 +52,18 @@ def arguments(binary: Path, *, config: Path, data: Path, address: str) -> list[s
     ]
 
 
+def check_url(url: str) -> str:
+    """``url`` without the slash at its end. Raises ValueError with one clause for what is no base URL."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or too large a one
+        good = False
+    if not good or re.search(r"[\s?#]", url):
+        raise ValueError(f"{url!r} is not the URL of a Prometheus; one looks like {EXAMPLE_URL}")
+    return url.rstrip("/")
+
+
 class Prometheus:
     """A running Prometheus, seen through its HTTP API. Every method is bounded by ``TIMEOUT``."""
 
@@ -57,7 +73,7 @@ class Prometheus:
     def is_ready(self) -> bool:
         try:
             return self._get("/-/ready").status_code == httpx.codes.OK
-        except httpx.HTTPError:
+        except _NO_ANSWER:
             return False
 
     def version(self) -> str:
@@ -85,7 +101,7 @@ class Prometheus:
         try:
             with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
                 answer = client.post(f"{self.url}/api/v1/write", content=b"")
-        except httpx.HTTPError as error:
+        except _NO_ANSWER as error:
             raise self._silent(error) from None
         return answer.status_code in (200, 204, 400, 415)
 
@@ -103,7 +119,7 @@ class Prometheus:
             answer = self._get(path, **params)
             answer.raise_for_status()
             return answer.json()["data"]
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        except (*_NO_ANSWER, ValueError, LookupError, TypeError) as error:
             raise self._silent(error) from None
 
     def _get(self, path: str, **params: str) -> httpx.Response:
