@@ -118,6 +118,11 @@ def slo_record(record: str, p95_ms: float) -> str:
     return f"slo:{record}:p95_under_{number}ms"
 
 
+# Why a request failed, where the pipeline itself acts on it (``LoadResult.errors_by_kind``).
+KIND_BLOCKED = "blocked address"  # k6 was told to call nothing but the target's address
+KIND_TIMEOUT = "timeout"
+REQUEST_TIMEOUT_S = 10.0  # the k6 library gives a request up after it
+
 # Environment of the scenario (read as __ENV in k6).
 ENV_BASE_URL = "BASE_URL"
 ENV_PROFILE = "PERF_PROFILE"
@@ -134,6 +139,7 @@ SUITE_JSON = "suite.json"  # generated from suite.yaml for k6, which reads no YA
 RAW_SAMPLES = "k6-samples.csv.gz"
 SAMPLES = "samples.parquet"
 K6_LOG = "k6.log"
+K6_CONFIG = "k6-config.json"  # what k6 takes from neither its command line nor its environment
 SNAPSHOT_SERIES = "prometheus-series.json"
 TOLD_SAMPLES = "prometheus-told.json"  # the samples per run that Prometheus was told, as it holds them
 REPORT_HTML = "report.html"

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from perf_pipeline.conventions import KIND_BLOCKED
 from perf_pipeline.core.model import LoadResult, Reason
 from perf_pipeline.core.wording import listing, percent
 from perf_pipeline.suite import Profile, Suite
@@ -19,7 +20,7 @@ UNSENT_ALLOWANCE = 2  # k6 may start an iteration more or less at the edges of a
 
 # k6 ended by itself. 99: a threshold was crossed, and in the pipeline that is the circuit breaker's; whether
 # it ended the load or was only crossed at the end, LoadResult.breaker_tripped tells.
-_K6_ENDED = (0, 99)
+K6_ENDED = (0, 99)
 _K6_INTERRUPTED = 105
 
 
@@ -54,7 +55,7 @@ def _held_iterations(load: LoadResult) -> int:
     if load.planned_iterations is None:
         return 0
     unfinished = load.planned_iterations - load.completed_iterations - load.dropped_iterations
-    if unfinished <= UNSENT_ALLOWANCE or load.exit_code not in _K6_ENDED:
+    if unfinished <= UNSENT_ALLOWANCE or load.exit_code not in K6_ENDED:
         unfinished = 0
     return load.dropped_while_target_held_users + unfinished
 
@@ -63,10 +64,11 @@ def _stalled(suite: Suite, load: LoadResult) -> bool:
     """Requests that could not be sent count like failed ones: more than the strictest error objective."""
     if not load.planned_iterations:
         return False
-    allowed = min(
-        (endpoint.slo.error_ratio for endpoint in suite.endpoints.values()), default=MAX_UNSENT_RATIO
-    )
-    return _held_iterations(load) > allowed * load.planned_iterations
+    return _held_iterations(load) > strictest_error_ratio(suite) * load.planned_iterations
+
+
+def strictest_error_ratio(suite: Suite) -> float:
+    return min((endpoint.slo.error_ratio for endpoint in suite.endpoints.values()), default=MAX_UNSENT_RATIO)
 
 
 def judge_target(suite: Suite, load: LoadResult, found: Validity) -> None:
@@ -108,7 +110,7 @@ def _lost_sentence(lost_unix_ms: float, load: LoadResult) -> str:
 
 def judge_k6_end(load: LoadResult, found: Validity) -> None:
     """k6's exit code. 0 says little (it is also that of a run in which every request failed)."""
-    if load.exit_code in _K6_ENDED or ended_by_target(load):
+    if load.exit_code in K6_ENDED or ended_by_target(load):
         return
     if load.exit_code == _K6_INTERRUPTED:
         sentence = f"k6 was interrupted before the end of the plan (exit code 105: {load.exit_meaning})"
@@ -116,6 +118,20 @@ def judge_k6_end(load: LoadResult, found: Validity) -> None:
         return
     how = f"exit code {load.exit_code}, {load.exit_meaning}"
     found.invalid("k6_failed", f"k6 did not finish its work ({how}): read its log in the run's folder")
+
+
+def judge_addresses(load: LoadResult, found: Validity) -> None:
+    """k6 was kept to the one address of the target; what it was kept from never reached anybody."""
+    blocked = {
+        name: kinds[KIND_BLOCKED] for name, kinds in load.errors_by_kind.items() if kinds.get(KIND_BLOCKED)
+    }
+    if blocked:
+        sentence = (
+            f"{sum(blocked.values())} requests to another address than the target's were not let out: "
+            f"{listing([f'{name} {number}' for name, number in blocked.items()])}; "
+            "the script may call the target alone, and set no hosts of its own"
+        )
+        found.invalid("address_blocked", sentence)
 
 
 def judge_generator(load: LoadResult, found: Validity) -> None:
@@ -170,22 +186,33 @@ def judge_plan(suite: Suite, load: LoadResult, found: Validity) -> None:
     missing_iterations = load.dropped_iterations + unfinished
     wrong = []
     for name, count in load.counts.items():
-        if count.planned is None:
-            continue
         weight = suite.endpoints[name].weight if name in suite.endpoints else 1.0
-        explained = math.ceil(missing_iterations * weight)
-        tolerance = max(MAX_UNSENT_RATIO * count.planned, UNSENT_ALLOWANCE)
-        if count.planned - explained - count.sent > tolerance or count.sent - count.planned > tolerance:
-            wrong.append(f"{name} {count.sent} of {count.planned}")
+        if count.planned is None:  # fixed users: an iteration that was done has made its calls
+            planned, explained = int(load.completed_iterations * weight), 0
+            exceeded = False  # by those of iterations that were cut off
+        else:
+            planned, explained = count.planned, math.ceil(missing_iterations * weight)
+            exceeded = count.sent - planned > _tolerance(planned)
+        if exceeded or planned - explained - count.sent > _tolerance(planned):
+            wrong.append(f"{name} {count.sent} of {planned}")
     wrong += [f"{name} 0" for name in suite.endpoints if name not in load.counts]
     if wrong:
         sentence = f"k6 did not send what was planned, and no dropped iteration explains it: {listing(wrong)}"
         found.invalid("plan_not_kept", sentence)
 
 
-def judge_sample_sizes(suite: Suite, profile: Profile, load: LoadResult, found: Validity) -> None:
-    """Enough requests for a p95. An endpoint that failed its requests is for the SLOs to judge."""
-    if ended_by_target(load) or _stalled(suite, load):
+def _tolerance(planned: int) -> float:
+    return max(MAX_UNSENT_RATIO * planned, UNSENT_ALLOWANCE)
+
+
+def judge_sample_sizes(
+    suite: Suite, profile: Profile, load: LoadResult, found: Validity, *, held: bool
+) -> None:
+    """Enough requests for a p95. An endpoint that failed its requests is for the SLOs to judge.
+
+    ``held``: fixed users were, by late answers: what is missing is explained.
+    """
+    if held or ended_by_target(load) or _stalled(suite, load):
         return
     needed = max(profile.min_samples.p50, profile.min_samples.p95)
     few = []

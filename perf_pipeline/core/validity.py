@@ -18,6 +18,7 @@ from perf_pipeline.core.load_conduct import (
     UNSENT_ALLOWANCE,
     Validity,
     ended_by_target,
+    judge_addresses,
     judge_generator,
     judge_k6_end,
     judge_plan,
@@ -52,6 +53,7 @@ def judge_validity(
     """Judge one run's measurement. ``samples``: the raw samples of the measured phase, by endpoint."""
     found = Validity()
     judge_target(suite, load, found)
+    judge_addresses(load, found)
     judge_k6_end(load, found)
     judge_generator(load, found)
     judge_plan(suite, load, found)

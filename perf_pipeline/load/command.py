@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from perf_pipeline import conventions as names
 from perf_pipeline.load.errors import LoadError
@@ -37,16 +38,18 @@ def build_command(
     run_folder: Path,
     base_url: str,
     prometheus_url: str,
+    config: Path,
     blocked_ips: Sequence[str],
     environment: Mapping[str, str],
     api_address: str | None,
 ) -> K6Command:
     """``k6 run`` for one run.
 
-    ``environment``: ours; ``api_address``: where k6 tells its progress, None: nowhere.
-    Raises LoadError when a secret that the target needs is not in the environment.
+    ``config``: a file with ``k6_config``; ``environment``: ours; ``api_address``: where k6 tells its
+    progress, None: nowhere. Raises LoadError when a secret that the target needs is not in the environment.
     """
-    argv = [str(k6.path), "run", "--no-usage-report", *_no_summary(k6), *_api(k6, api_address)]
+    argv = [str(k6.path), "run", "--config", str(config)]
+    argv += ["--no-usage-report", *_no_summary(k6), *_api(k6, api_address)]
     argv += ["--out", f"csv={run_folder / names.RAW_SAMPLES}", "--out", "experimental-prometheus-rw"]
     tags = {
         names.TAG_TEST_ID: run_id,
@@ -75,6 +78,15 @@ def build_command(
         **_secrets(target, environment),
     }
     return K6Command(argv=argv, env=env)
+
+
+def k6_config(base_url: str, address: str) -> dict[str, object]:
+    """k6's config file: the target's name means this one address for the whole run, whatever DNS says later.
+
+    The script's own options, the environment and the command line all stand above it.
+    """
+    host = urlsplit(base_url).hostname
+    return {"hosts": {} if host in (None, address) else {host: address}}
 
 
 def scenario_flags(*, base_url: str, profile: Profile, run_id: str) -> list[str]:

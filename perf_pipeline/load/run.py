@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from perf_pipeline import conventions as names
 from perf_pipeline.core.fingerprint import plan_hash
 from perf_pipeline.core.model import EndpointCount, Fingerprint, LoadResult, StackState
 from perf_pipeline.load import exit_codes
-from perf_pipeline.load.addresses import complement, target_addresses
-from perf_pipeline.load.command import K6Command, build_command
+from perf_pipeline.load.addresses import complement, target_address
+from perf_pipeline.load.command import K6Command, build_command, k6_config
 from perf_pipeline.load.cpu import cpu_use
 from perf_pipeline.load.errors import LoadError
 from perf_pipeline.load.limits import Requirements, check_caps, check_origin, check_requirements, inspect
@@ -51,7 +52,8 @@ def run_load(
     folder = Path(stack.run_folder)
     folder.mkdir(parents=True, exist_ok=True)
     required = _check(suite=suite, target=target, profile=profile, stack=stack, k6=k6, folder=folder)
-    blocked = complement(target_addresses(stack.base_url))
+    address = target_address(stack.base_url)
+    config = _write_config(folder, k6_config(stack.base_url, address))
     plan = Plan(
         measure_start_s=required.measure_start_s,
         planned_s=required.load_end_s,
@@ -71,7 +73,8 @@ def run_load(
             run_folder=folder,
             base_url=stack.base_url,
             prometheus_url=stack.prometheus_url,
-            blocked_ips=blocked,
+            config=config,
+            blocked_ips=complement([address]),
             environment=os.environ,
             api_address=api.address if api else None,
         )
@@ -105,28 +108,13 @@ def _check(
     return required
 
 
-def _start(
-    command: K6Command,
-    *,
-    home: Path,
-    folder: Path,
-    plan: Plan,
-    api: ProgressApi | None,
-    stack: StackState,
-    report: Callable[[Progress], None],
-) -> Session:
+def _write_config(folder: Path, config: dict[str, object]) -> Path:
+    path = folder / names.K6_CONFIG
     try:
-        return run_k6(
-            command,
-            home=home,
-            log_path=folder / names.K6_LOG,
-            plan=plan,
-            api=api,
-            target_pid=stack.target_pid,
-            on_progress=report,
-        )
-    except FileNotFoundError as error:
-        raise LoadError(f"k6 cannot be started ({error}): run 'perf-pipeline doctor'.") from error
+        path.write_text(json.dumps(config) + "\n")
+    except OSError as error:
+        raise LoadError(f"the run's folder {folder} cannot be written to ({error}): make room.") from error
+    return path
 
 
 def _result(

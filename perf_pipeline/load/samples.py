@@ -16,10 +16,9 @@ from perf_pipeline.suite import Suite
 
 HTTP_DURATION = "http_req_duration"
 ITERATION_DURATION = "iteration_duration"
-BLOCKED = "blocked address"
 _REASONS = [  # k6's error codes for requests without an answer, first match
-    (1050, 1050, "timeout"),
-    (1110, 1111, BLOCKED),
+    (1050, 1050, names.KIND_TIMEOUT),
+    (1110, 1111, names.KIND_BLOCKED),
     (1100, 1109, "dns"),
     (1211, 1211, "timeout"),
     (1212, 1212, "refused"),
@@ -83,7 +82,7 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
     dropped = _dropped(rows)
     users = _metric(rows, names.METRIC_VUS)["metric_value"]
     is_unanswered = ~pl.col("ok") & (pl.col("status") == 0)
-    unanswered = measured.filter(is_unanswered & (pl.col("kind") != BLOCKED))
+    unanswered = measured.filter(is_unanswered & (pl.col("kind") != names.KIND_BLOCKED))
     answered = measured.filter(pl.col("ok") | (pl.col("status") > 0))
     return ReadSamples(
         requests=measured,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -125,6 +127,27 @@ class TestAllowList:
         assert sink.writes > 0
         assert set(result.errors_by_kind["page"]) == {"blocked address"}
         assert result.target_lost_at_unix_ms is None  # our own doing, not the target's
+
+
+class TestATargetWithAName:
+    def test_is_the_same_address_to_the_end_whatever_dns_says_later(
+        self, tmp_path: Path, k6: K6, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Only our own look-up knows the name: k6 would not find it."""
+        look_up = socket.getaddrinfo
+
+        def anything(_: object, *more: Any, **named: Any) -> Any:
+            return look_up("127.0.0.1", *more, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", anything)
+        suite = tiny_suite(tmp_path, seconds=1)
+        with TinyTarget() as target:
+            url = target.url.replace("127.0.0.1", "rotating.invalid")
+            named = suite.targets["local"].model_copy(update={"base_url": url})
+            suite = suite.model_copy(update={"targets": {"local": named}, "allowed_origins": (url,)})
+            result = load(tmp_path, suite, k6, url, sink.url)
+        assert result.errors_by_kind == {}
+        assert result.counts["page"].succeeded > 0
 
 
 class TestNothingIsStarted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perf_pipeline.load import probe
-from perf_pipeline.load.addresses import complement, target_addresses
-from perf_pipeline.load.command import K6Command, build_command
+from perf_pipeline.load.addresses import complement, target_address
+from perf_pipeline.load.command import K6Command, build_command, k6_config
 from perf_pipeline.load.errors import CapExceededError, LoadError
 from perf_pipeline.load.limits import (
     check_caps,
@@ -41,6 +42,7 @@ def command(version: tuple[int, int, int] = (1, 1, 0), **overrides: Any) -> K6Co
         "run_folder": Path("/runs/run-1"),
         "base_url": "http://127.0.0.1:8000",
         "prometheus_url": "http://127.0.0.1:9090/",
+        "config": Path("/runs/run-1/k6-config.json"),
         "blocked_ips": ["10.0.0.0/8", "::/0"],
         "environment": {"PATH": "/bin", "HTTP_PROXY": "http://proxy", "K6_VUS": "9", "HOME": "/root"},
         "api_address": "127.0.0.1:7000",
@@ -71,6 +73,13 @@ class TestTheCommandLine:
         assert one.env["K6_PROMETHEUS_RW_STALE_MARKERS"] == "false"
         assert one.env["K6_CSV_TIME_FORMAT"] == "unix_milli"
         assert one.env["K6_BLACKLIST_IPS"] == "10.0.0.0/8,::/0"
+
+    def test_names_the_file_that_pins_the_targets_address(self) -> None:
+        assert pairs(command().argv, "--config") == ["/runs/run-1/k6-config.json"]
+        pinned = k6_config("https://staging.example:8443", "10.1.2.3")
+        assert pinned == {"hosts": {"staging.example": "10.1.2.3"}}
+        assert k6_config("http://127.0.0.1:8000", "127.0.0.1") == {"hosts": {}}
+        assert k6_config("http://[::1]:8000", "::1") == {"hosts": {}}
 
     def test_tells_the_scenario_where_and_how_much(self) -> None:
         assert pairs(command().argv, "-e") == [
@@ -146,7 +155,19 @@ class TestTheAllowList:
 
     def test_needs_a_name_that_exists(self) -> None:
         with pytest.raises(LoadError, match=r"host no\.such\.host\.invalid has no address"):
-            target_addresses("http://no.such.host.invalid:80")
+            target_address("http://no.such.host.invalid:80")
+
+    def test_pins_the_first_address_that_can_be_connected_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+
+            def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+                return [(0, 0, 0, "", (address, 0)) for address in ("127.0.0.2", "127.0.0.1", "127.0.0.1")]
+
+            monkeypatch.setattr(socket, "getaddrinfo", resolve)
+            monkeypatch.setattr(socket, "create_connection", _connect)
+            assert target_address(f"http://two.example:{port}") == "127.0.0.1"
+        assert target_address(f"http://two.example:{port}") == "127.0.0.2"
 
     def test_is_exact_about_the_origin(self) -> None:
         suite = builders.suite(allowed_origins=("https://staging.example",))
@@ -309,6 +330,18 @@ class TestTheK6Found:
 
 def _capped(**caps: float) -> Target:
     return TARGET.model_copy(update=caps)
+
+
+def _connect(address: tuple[str, int], timeout: float) -> socket.socket:
+    """``socket.create_connection`` without a look-up: only that is played."""
+    one = socket.socket()
+    one.settimeout(timeout)
+    try:
+        one.connect(address)
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def _program(path: Path, says: str) -> Path:

@@ -103,6 +103,17 @@ class TestTheGenerator:
         assert found(judged(exit_code=105)) == (["k6_interrupted"], [], [])
 
 
+class TestTheAddress:
+    def test_other_than_the_targets_makes_the_run_invalid_and_is_no_fault_of_the_target(self):
+        run = samples(failed={"get_news": 550})
+        kinds = {"get_news": {"blocked address": 550}, "get_state": {"status 500": 2}}
+        validity = judged(run=run, errors_by_kind=kinds, breaker_tripped=True)
+        assert names(validity.invalid_reasons) == ["address_blocked"]
+        assert validity.invalid_reasons[0].sentence.startswith(
+            "550 requests to another address than the target's were not let out: get_news 550;"
+        )
+
+
 class TestThePlan:
     def test_not_sent_without_a_dropped_iteration_makes_the_run_invalid(self):
         """Every iteration throws, and k6 exits 0."""
