@@ -33,6 +33,7 @@ from perf_pipeline.core.model import (
     Samples,
     StackState,
 )
+from perf_pipeline.core.pace import judge_pace, shortfall
 from perf_pipeline.core.wording import listing
 from perf_pipeline.suite import Profile, Suite
 
@@ -52,12 +53,14 @@ def judge_validity(
 ) -> Validity:
     """Judge one run's measurement. ``samples``: the raw samples of the measured phase, by endpoint."""
     found = Validity()
-    judge_target(suite, load, found)
     judge_addresses(load, found)
+    judge_target(suite, load, found)
     judge_k6_end(load, found)
     judge_generator(load, found)
     judge_plan(suite, load, found)
-    judge_sample_sizes(suite, profile, load, found)
+    short = shortfall(suite, profile, load, samples)
+    judge_pace(profile, found, short)
+    judge_sample_sizes(suite, profile, load, found, held=short is not None and short.by_late_answers)
     _revision(stack, load, found)
     _clocks(stack, found)
     _records(load, snapshot, samples, found)
@@ -137,7 +140,7 @@ def _records(
         )
         found.warn("remote_write_errors", sentence)
     if load.log_truncated:
-        sentence = "k6's log was cut at its cap: what came after is not kept"
+        sentence = "k6's log is cut, at its cap or where it could not be written: what came after is not kept"
         found.warn("log_truncated", sentence)
 
 

@@ -7,6 +7,7 @@ from dagster import (
     AssetExecutionContext,
     AssetIn,
     AssetsDefinition,
+    DagsterRun,
     Failure,
     MaterializeResult,
     ResourceParam,
@@ -14,7 +15,7 @@ from dagster import (
 )
 
 from perf_pipeline.conventions import RAW_SAMPLES
-from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, StackState
+from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunRequest, StackState
 from perf_pipeline.defs import metadata
 from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.config import BenchmarkConfig, launched_by
@@ -24,7 +25,7 @@ from perf_pipeline.defs.progress import reporter
 from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.defs.telling import TellingWhileLoading
 from perf_pipeline.defs.values import suites_begun_by
-from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.errors import BusyError
 from perf_pipeline.suite import Suite
@@ -48,17 +49,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         ledger: ResourceParam[Ledger],
         running_stack: ResourceParam[RunningStack],
     ) -> MaterializeResult[StackState]:
-        begun = suites_begun_by(context.run)
-        if len(begun) > 1:
-            raise Failure(
-                f"this run would measure {len(begun)} suites ({', '.join(begun)}) under one id and mix what "
-                "they find: start the job of each, one after the other.",
-                allow_retries=False,
-            )
-        try:
-            request = config.request(suite, launched_by=launched_by(context.run))
-        except ConfigurationError as error:
-            raise Failure(str(error), allow_retries=False) from None
+        request = _asked(suite, config, context.run)
         try:
             ledger.begin(request, suite.targets[request.target])
         except BusyError as error:
@@ -90,16 +81,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
     ) -> MaterializeResult[LoadResult]:
         folder = ledger.project.run_folder(ledger.run_id)
         if not running_stack.started:
-            if (folder / RAW_SAMPLES).exists():
-                raise Failure(
-                    f"the load of run {ledger.run_id} had begun when it failed, and a second one would be "
-                    "counted into the same run: start a new run.",
-                    allow_retries=False,
-                )
-            try:
-                ledger.begin(monitoring_stack.request, suite.targets[monitoring_stack.request.target])
-            except BusyError as error:
-                raise Failure(str(error), metadata={"reason": BUSY}, allow_retries=False) from None
+            _begin_again(ledger, suite, monitoring_stack.request)
             context.log.info("The stack of the failed run has gone; starting it again.")
         try:
             state = monitoring_stack
@@ -121,6 +103,9 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
             _not_ready(ledger, error.sentence, error.name)
         except LoadError as error:
             _not_ready(ledger, str(error), "load")
+        except UnreadableError as error:
+            said = ledger.end(Outcome.INVALID, str(error))
+            raise Failure(said, metadata={"reason": "samples_unreadable"}, allow_retries=False) from None
         return MaterializeResult(value=load, metadata=metadata.of_load(load))
 
     @asset(
@@ -153,6 +138,34 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         return MaterializeResult(value=snapshot, metadata=metadata.of_snapshot(snapshot))
 
     return [monitoring_stack, load_test, prometheus_snapshot]
+
+
+def _asked(suite: Suite, config: BenchmarkConfig, run: DagsterRun) -> RunRequest:
+    begun = suites_begun_by(run)
+    if len(begun) > 1:
+        raise Failure(
+            f"this run would measure {len(begun)} suites ({', '.join(begun)}) under one id and mix what "
+            "they find: start the job of each, one after the other.",
+            allow_retries=False,
+        )
+    try:
+        return config.request(suite, launched_by=launched_by(run))
+    except ConfigurationError as error:
+        raise Failure(str(error), allow_retries=False) from None
+
+
+def _begin_again(ledger: Ledger, suite: Suite, request: RunRequest) -> None:
+    """A re-execution takes its benchmark over only if it may send the load: else its end stays as it was."""
+    if (ledger.project.run_folder(ledger.run_id) / RAW_SAMPLES).exists():
+        raise Failure(
+            f"the load of run {ledger.run_id} had begun when it failed, and a second one would be "
+            "counted into the same run: start a new run.",
+            allow_retries=False,
+        )
+    try:
+        ledger.begin(request, suite.targets[request.target])
+    except BusyError as error:
+        raise Failure(str(error), metadata={"reason": BUSY}, allow_retries=False) from None
 
 
 def _not_ready(ledger: Ledger, sentence: str, reason: str) -> NoReturn:

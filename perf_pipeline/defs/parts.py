@@ -42,7 +42,7 @@ class Parts:
     def run_load(
         self, *, suite: Suite, stack: StackState, home: Path, on_progress: Callable[[Progress], None]
     ) -> LoadResult:
-        """Raises LoadError when nothing was measured."""
+        """Raises LoadError when no load was sent, UnreadableError when what it left cannot be read."""
         from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
         from perf_pipeline.load.run import run_load  # noqa: PLC0415
 

@@ -46,6 +46,11 @@ class LogReader:
         """Wait until k6's output has ended."""
         self._thread.join(timeout_s)
 
+    @property
+    def load_began(self) -> bool:
+        """k6 has told of load: setup() was over, and users were at work."""
+        return self._clock is not None and self._clock[0] > 0
+
     def load_elapsed_s(self, now: float) -> float | None:
         """Seconds of load at a time of our monotonic clock; None: setup() is not over.
 

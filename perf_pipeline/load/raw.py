@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from perf_pipeline.conventions import TAG_ENDPOINT, TAG_PHASE
-from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.errors import UnreadableError
 
 BLOCK_BYTES = 16 * 1024 * 1024
 READ_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def read_rows(path: Path, metrics: set[str]) -> pl.DataFrame:
-    """Rows of the given metrics, in the order of the file. Raises LoadError when the file is not k6's.
+    """Rows of the given metrics, in the order of the file. Raises UnreadableError when the file is not k6's.
 
     Columns: metric_name, timestamp (Unix ms), metric_value, error_code, scenario, status, endpoint, phase.
     """
@@ -51,7 +51,7 @@ def read_rows(path: Path, metrics: set[str]) -> pl.DataFrame:
             if pending:
                 tables.append(pending.result())
     except (OSError, zlib.error, pl.exceptions.PolarsError) as error:
-        raise LoadError(f"the raw samples in {path} cannot be read: {error}.") from error
+        raise UnreadableError(f"the raw samples in {path} cannot be read: {error}.") from error
     return pl.concat(tables)
 
 
@@ -63,7 +63,7 @@ def _header(path: Path, block: bytes) -> tuple[list[str], bytes]:
     header = first.decode(errors="replace").strip().split(",")
     missing = _SCHEMA.keys() - set(header)
     if missing:
-        raise LoadError(f"{path} is not a CSV of k6: it has no column {sorted(missing)[0]}.")
+        raise UnreadableError(f"{path} is not a CSV of k6: it has no column {sorted(missing)[0]}.")
     return header, rest
 
 

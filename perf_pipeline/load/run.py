@@ -16,7 +16,7 @@ from perf_pipeline.load import exit_codes
 from perf_pipeline.load.addresses import complement, target_address
 from perf_pipeline.load.command import K6Command, build_command, k6_config
 from perf_pipeline.load.cpu import cpu_use
-from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.load.limits import Requirements, check_caps, check_origin, check_requirements, inspect
 from perf_pipeline.load.probe import K6
 from perf_pipeline.load.progress import Progress, ProgressApi, free_port
@@ -45,8 +45,9 @@ def run_load(
 ) -> LoadResult:
     """Run one load test; blocking. Writes raw samples, their Parquet copy and k6's log into the run's folder.
 
-    Raises LoadError when nothing was measured (caps, allow-list, missing secret, an unhealthy target that the
-    scenario's set-up refused). On any other exception, Ctrl-C included, k6 has ended before it goes on.
+    Raises LoadError when no load was sent (caps, allow-list, missing secret, an unhealthy target that the
+    scenario's set-up refused), and UnreadableError when it was and what it left behind cannot be read. On any
+    other exception, Ctrl-C included, k6 has ended before it goes on.
     """
     target, profile = suite.targets[stack.request.target], suite.profiles[stack.request.profile]
     folder = Path(stack.run_folder)
@@ -78,8 +79,14 @@ def run_load(
             environment=os.environ,
             api_address=api.address if api else None,
         )
-        session = _start(
-            command, home=home, folder=folder, plan=plan, api=api, stack=stack, report=on_progress
+        session = run_k6(
+            command,
+            home=home,
+            log_path=folder / names.K6_LOG,
+            plan=plan,
+            api=api,
+            target_pid=stack.target_pid,
+            on_progress=on_progress,
         )
         if session.exit_code != exit_codes.API_ADDRESS_TAKEN:
             break  # else somebody took the free port between our look and k6's start: nothing was sent yet
@@ -134,13 +141,19 @@ def _result(
     tripped = breaker_tripped(code, log.stopped_by_threshold, log.load_clock_s, plan.planned_s)
     if tripped:
         meaning = exit_codes.BREAKER_TRIPPED
-    if not raw.exists():
-        raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
+    finished = code in (exit_codes.OK, exit_codes.THRESHOLDS_FAILED)
     clock = time.monotonic()
+    if not raw.exists():
+        if log.load_began:
+            raise UnreadableError(f"{meaning}, and the raw samples in {raw} are gone.")
+        raise LoadError(_nothing_sent(meaning, log.last_errors(), folder))
     read = read_csv(raw, suite)
-    if not sum(read.sent.values()) and code not in (exit_codes.OK, exit_codes.THRESHOLDS_FAILED):
-        raise LoadError(_nothing_measured(meaning, log.last_errors(), folder))
-    write_parquet(read, folder)
+    if not (finished or read.load_requests or log.load_began):
+        raise LoadError(_nothing_sent(meaning, log.last_errors(), folder))
+    try:
+        write_parquet(read, folder)
+    except OSError as error:
+        raise UnreadableError(f"the samples cannot be kept in {folder} ({error}).") from error
     reading_s = time.monotonic() - clock
 
     start_ms, end_ms = read.measured_span or (session.started_unix_ms, session.ended_unix_ms)
@@ -172,13 +185,16 @@ def _result(
         remote_write_errors=log.remote_write_errors,
         log_truncated=log.truncated,
         errors_by_kind=read.errors_by_kind,
+        # A k6 that ended before it measured anything says nothing about the target.
         target_lost_at_unix_ms=target_lost_at(
             answered_end=read.answered_end,
             unanswered=read.unanswered,
             interrupted=log.interrupted_iterations,
             load_start_unix_ms=start_ms,
             load_end_unix_ms=load_end_ms,
-        ),
+        )
+        if finished or read.measured_span
+        else None,
         reading_s=reading_s,
     )
 
@@ -192,7 +208,7 @@ def breaker_tripped(code: int, said_so: bool, load_clock_s: float | None, planne
     return code == exit_codes.THRESHOLDS_FAILED and (said_so or early)
 
 
-def _nothing_measured(meaning: str, errors: str, folder: Path) -> str:
+def _nothing_sent(meaning: str, errors: str, folder: Path) -> str:
     said = exit_codes.thrown_sentence(errors)
     return f"{said or meaning}: nothing was measured, see {folder / names.K6_LOG}."
 

@@ -20,7 +20,7 @@ _REASONS = [  # k6's error codes for requests without an answer, first match
     (1050, 1050, names.KIND_TIMEOUT),
     (1110, 1111, names.KIND_BLOCKED),
     (1100, 1109, "dns"),
-    (1211, 1211, "timeout"),
+    (1211, 1211, names.KIND_TIMEOUT),
     (1212, 1212, "refused"),
     (1201, 1220, "reset"),
     (1300, 1399, "tls"),
@@ -34,6 +34,7 @@ class ReadSamples:
 
     requests: pl.DataFrame  # measured: endpoint, start_unix_ms, duration_ms, ok, status, kind; by start
     sent: dict[str, int]  # http_reqs of the measured phase
+    load_requests: int  # of warm-up and measured phase together
     errors_by_kind: dict[str, dict[str, int]]
     completed_iterations: int
     drop_times: Floats  # of the measured phase
@@ -65,7 +66,7 @@ class ReadSamples:
 def read_csv(path: Path, suite: Suite) -> ReadSamples:
     """Read k6's ``csv.gz``. k6 stamps a request when it ends; its start is the stamp less its duration.
 
-    Raises LoadError.
+    Raises UnreadableError.
     """
     endpoint_of = {endpoint.metric: name for name, endpoint in suite.endpoints.items()}
     rows = read_rows(
@@ -78,7 +79,8 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
     )
     answers = _requests(rows, endpoint_of, list(suite.endpoints))
     measured = answers.filter(pl.col("phase") == names.PHASE_MEASURE).drop("phase").sort("start_unix_ms")
-    sent = _metric(rows, names.METRIC_HTTP_REQS).filter(pl.col("phase") == names.PHASE_MEASURE)
+    all_sent = _metric(rows, names.METRIC_HTTP_REQS)
+    sent = all_sent.filter(pl.col("phase") == names.PHASE_MEASURE)
     dropped = _dropped(rows)
     users = _metric(rows, names.METRIC_VUS)["metric_value"]
     is_unanswered = ~pl.col("ok") & (pl.col("status") == 0)
@@ -87,6 +89,9 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
     return ReadSamples(
         requests=measured,
         sent={name: _counts(sent, "endpoint").get(name, 0) for name in suite.endpoints},
+        load_requests=all_sent.filter(
+            pl.col("phase").is_in([names.PHASE_WARMUP, names.PHASE_MEASURE])
+        ).height,
         errors_by_kind=_kinds(measured),
         completed_iterations=_metric(rows, names.METRIC_ITERATIONS)
         .filter(pl.col("phase") == names.PHASE_MEASURE)

@@ -15,6 +15,7 @@ from pathlib import Path
 from perf_pipeline import processes
 from perf_pipeline.load.command import K6Command
 from perf_pipeline.load.cpu import CpuSample, CpuSampler
+from perf_pipeline.load.errors import LoadError
 from perf_pipeline.load.log import LogReader
 from perf_pipeline.load.progress import Progress, ProgressApi, phase_at
 
@@ -58,7 +59,7 @@ def run_k6(
     """Start k6 and wait for its end, reporting about once a second. Blocking.
 
     On any exception, Ctrl-C and Dagster's interruption included, k6 is ended before the exception goes on.
-    Raises OSError when k6 cannot be started, and whatever ``on_progress`` raises.
+    Raises LoadError when k6 cannot be started, and whatever ``on_progress`` raises.
     """
     started = time.time() * 1000
     with _child(command, home) as child:
@@ -86,7 +87,10 @@ def run_k6(
 @contextmanager
 def _child(command: K6Command, home: Path) -> Iterator[processes.ChildProcess]:
     argv = [*_dying_with_us(), *command.argv]
-    child = processes.start(argv, name="k6", home=home, stdout=subprocess.PIPE, env=command.env)
+    try:
+        child = processes.start(argv, name="k6", home=home, stdout=subprocess.PIPE, env=command.env)
+    except OSError as error:
+        raise LoadError(f"k6 cannot be started ({error}): run 'perf-pipeline doctor'.") from error
     try:
         yield child
     finally:

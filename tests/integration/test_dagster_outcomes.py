@@ -16,7 +16,7 @@ from played_parts import PlayedParts, World, played_world, raising, step_error
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.core.run_samples import SeriesSample
-from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.prometheus.errors import RemoteWriteError
 from perf_pipeline.stack.base import NotReady
 
@@ -167,6 +167,13 @@ class TestAnInvalidRun:
         parts = PlayedParts()
         parts.cpu = 0.97
         assert red(world.run(parts)) == ["valid_run"]
+
+    def test_is_one_whose_load_was_sent_and_left_nothing_to_read(self, world: World) -> None:
+        parts = PlayedParts(on_load=raising(UnreadableError("the raw samples are gone.")))
+        result = world.run(parts)
+        assert step_error(result) == "invalid: the raw samples are gone."
+        stored = world.stored(result.run_id)
+        assert (stored.outcome, stored.sentence) == (Outcome.INVALID, "invalid: the raw samples are gone.")
 
 
 class TestARunThatBreaks:

@@ -24,7 +24,7 @@ from perf_pipeline.core.model import LoadResult
 from perf_pipeline.load import run as load_run
 from perf_pipeline.load import session
 from perf_pipeline.load.command import K6Command
-from perf_pipeline.load.errors import CapExceededError, LoadError
+from perf_pipeline.load.errors import CapExceededError, LoadError, UnreadableError
 from perf_pipeline.load.probe import K6, find_k6
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.load.run import run_load
@@ -172,6 +172,35 @@ class TestNothingIsMeasured:
             ),
         ):
             load(tmp_path, tiny_suite(tmp_path, healthy=204), k6, target.url, NOBODY)
+
+
+class TestAK6ThatIsEndedInItsWarmUp:
+    """Load was sent: that is no run that was not ready, and not the target's doing either."""
+
+    @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 105)])
+    def test_leaves_a_result_that_can_be_judged(
+        self, tmp_path: Path, k6: K6, sink: Sink, how: signal.Signals, code: int
+    ) -> None:
+        def end(progress: Progress) -> None:
+            if progress.elapsed_s >= 1:
+                for pid in running_children(tmp_path):
+                    os.kill(pid, how)
+
+        with TinyTarget() as target:
+            result = load(tmp_path, tiny_suite(tmp_path), k6, target.url, sink.url, end)
+        assert result.exit_code == code
+        assert result.counts["page"].sent == 0
+        assert result.target_lost_at_unix_ms is None
+
+    def test_and_whose_samples_cannot_be_read_says_so(self, tmp_path: Path, k6: K6, sink: Sink) -> None:
+        raw = tmp_path / "runs" / "run-1" / names.RAW_SAMPLES
+
+        def replace(progress: Progress) -> None:
+            if progress.elapsed_s >= 1 and raw.exists():
+                raw.unlink()
+
+        with TinyTarget() as target, pytest.raises(UnreadableError, match=r"the raw samples in .* are gone"):
+            load(tmp_path, tiny_suite(tmp_path, seconds=1), k6, target.url, sink.url, replace)
 
 
 class TestABadTarget:

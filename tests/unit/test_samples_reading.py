@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.errors import UnreadableError
 from perf_pipeline.load.samples import ReadSamples, load_samples, read_csv, write_parquet
 from perf_pipeline.load.script import script_hash
 from perf_pipeline.load.stall import Spans, dropped_while_held, target_lost_at
@@ -210,10 +210,10 @@ class TestAFileThatIsNotWhole:
     def test_or_is_no_file_of_k6_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "k6-samples.csv.gz"
         path.write_bytes(gzip.compress(b"a,b\n1,2\n"))
-        with pytest.raises(LoadError, match="is not a CSV of k6: it has no column error_code"):
+        with pytest.raises(UnreadableError, match="is not a CSV of k6: it has no column error_code"):
             read_csv(path, suite())
         path.write_bytes(b"plain text")
-        with pytest.raises(LoadError, match="cannot be read"):
+        with pytest.raises(UnreadableError, match="cannot be read"):
             read_csv(path, suite())
 
 

@@ -59,11 +59,6 @@ class TestTheGoodRun:
     def test_has_nothing_to_say(self):
         assert found(judged()) == ([], [], [])
 
-    def test_of_fixed_users_has_no_plan_to_keep(self):
-        run = samples(n=900)
-        load = {"counts": counts(run, planned=None), "planned_iterations": None, "completed_iterations": 900}
-        assert found(judged(run=run, the_profile=profile("fixed_users"), **load)) == ([], [], [])
-
 
 class TestTheGenerator:
     @pytest.mark.parametrize(("host", "target"), [(0.86, None), (0.95, 0.4)])
@@ -98,6 +93,11 @@ class TestTheGenerator:
         validity = judged(exit_code=exit_code, exit_meaning="the script throws")
         assert found(validity) == (["k6_failed"], [], [])
         assert f"exit code {exit_code}, the script throws" in validity.invalid_reasons[0].sentence
+
+    @pytest.mark.parametrize(("exit_code", "reason"), [(-9, "k6_failed"), (105, "k6_interrupted")])
+    def test_that_was_ended_in_its_warm_up_makes_the_run_invalid(self, exit_code, reason):
+        ended = {"exit_code": exit_code, "completed_iterations": 0, **sent(0)}
+        assert found(judged(**ended)) == ([reason, "plan_not_kept", "too_few_samples"], [], [])
 
     def test_that_was_interrupted_makes_the_run_invalid(self):
         assert found(judged(exit_code=105)) == (["k6_interrupted"], [], [])
@@ -139,16 +139,6 @@ class TestTooFewSamples:
 
     def test_successful_because_the_endpoint_failed_is_no_invalidity(self):
         assert found(judged(run=samples(failed={"join_room": REQUESTS}))) == ([], [], [])
-
-    def test_of_fixed_users_held_up_by_failures_is_no_invalidity(self):
-        run = samples(n=900) | {"join_room": samples(n=50, failed={"join_room": 50})["join_room"]}
-        load = {"counts": counts(run, planned=None), "planned_iterations": None}
-        assert found(judged(run=run, **load)) == ([], [], [])
-
-    def test_of_fixed_users_without_a_failure_makes_the_run_invalid(self):
-        run = samples(n=900) | {"join_room": samples(n=50)["join_room"]}
-        load = {"counts": counts(run, planned=None), "planned_iterations": None}
-        assert found(judged(run=run, **load)) == (["too_few_samples"], [], [])
 
 
 class TestTheTarget:
