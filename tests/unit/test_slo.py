@@ -102,7 +102,9 @@ class TestNoData:
 
     def test_makes_an_otherwise_valid_run_invalid(self):
         run = samples() | {"get_news": NOTHING}
-        no_plan = load_result(run, counts=counts(run, planned=None), planned_iterations=None)
+        no_plan = load_result(
+            run, counts=counts(run, planned=None), planned_iterations=None, completed_iterations=0
+        )
         report = slo_report(
             suite=suite(),
             profile=profile(min_samples=profile().min_samples.model_copy(update={"p50": 0, "p95": 0})),
