@@ -153,6 +153,7 @@ ENV_ROOT = "PERF_PIPELINE_ROOT"
 ENV_HOME = "PERF_PIPELINE_HOME"
 ENV_TOOLS = "PERF_PIPELINE_TOOLS"
 ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
+ENV_LOCK = "PERF_PIPELINE_LOCK"  # file that lets one benchmark at a time run on a machine; default: in /tmp
 ENV_PROMETHEUS_URL = "PERF_PIPELINE_PROMETHEUS_URL"  # use this Prometheus, start none
 DEFAULT_HOME = ".perf-pipeline"
 STORE_FILE = "store.sqlite"

@@ -65,7 +65,7 @@ def run_checks(
         "clock": lambda: _clock(suite, wanted, external),
         "ports": lambda: _ports(wanted, embedded=embedded),
         "disk": lambda: _disk(home),
-        "machine": lambda: _machine(home),
+        "machine": _machine,
         **(more or {}),
     }
     return _in_parallel(checks)
@@ -200,8 +200,8 @@ def _disk(home: Path) -> Check:
     return Check("disk", free >= NO_DISK_BYTES, sentence, advice)
 
 
-def _machine(home: Path) -> Check:
-    busy = HostLock(home).busy()
+def _machine() -> Check:
+    busy = HostLock().busy()
     if busy is not None:
         return Check("machine", False, busy, "a run started now would end as not_ready (busy)")
     cores = os.cpu_count() or 1

@@ -41,7 +41,7 @@ class EmbeddedStack:
     def __init__(self, home: Path, tools: Path) -> None:
         self._home = home
         self._tools = tools
-        self._lock = HostLock(home)
+        self._lock = HostLock()
         self._started = ExitStack()
         self._prometheus: tuple[Server, Prometheus] | None = None
         self._config = _PACKAGE_ROOT / CONFIG_FOLDER

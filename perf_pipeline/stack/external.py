@@ -22,7 +22,7 @@ class ExternalStack:
     def __init__(self, prometheus_url: str, home: Path) -> None:
         self._prometheus = Prometheus(prometheus_url)
         self._home = home
-        self._lock = HostLock(home)
+        self._lock = HostLock()
         self.notes: list[str] = []
 
     @property

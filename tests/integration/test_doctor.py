@@ -98,7 +98,7 @@ class TestTheDoctor:
         assert asked == []
 
     def test_names_the_benchmark_that_is_running(self, tmp_path: Path) -> None:
-        lock = HostLock(tmp_path)
+        lock = HostLock()
         lock.take("run-1")
         try:
             busy = examine(tmp_path)["machine"]

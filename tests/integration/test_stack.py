@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from stack_parts import TOOLS, answering, reply, suite_for
 
 from perf_pipeline import processes
+from perf_pipeline.conventions import ENV_LOCK
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.stack.embedded import EmbeddedStack
@@ -32,7 +33,7 @@ REFERENCE = suite_for(None)
 def start(
     stack: Stack, home: Path, suite: Suite = REFERENCE, run_id: str = "run-1", revision: str | None = None
 ) -> StackState:
-    request = RunRequest(suite="small", target="there", revision=revision)
+    request = RunRequest(suite="small", target="there", profile="standard", revision=revision)
     return stack.start(suite=suite, request=request, run_id=run_id, run_folder=home / "runs" / run_id)
 
 
@@ -182,10 +183,12 @@ class TestAStartThatFails:
 
         assert left_over(home) == []
 
-    def test_refuses_a_second_run_and_names_the_first(self, home: Path, stack: EmbeddedStack) -> None:
+    def test_refuses_a_second_run_from_another_folder_and_names_the_first(
+        self, home: Path, stack: EmbeddedStack
+    ) -> None:
         with answering(lambda: reply({"version": "7"})) as url:
             start(stack, home, suite_for(url), run_id="first")
-            second = EmbeddedStack(home, TOOLS)
+            second = EmbeddedStack(home.parent / "another clone", TOOLS)
             with pytest.raises(NotReady, match=r"run first \(pid \d+, since .* is benchmarking") as refusal:
                 start(second, home, suite_for(url), run_id="second")
             second.stop()
@@ -226,7 +229,9 @@ def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that somebody else runs."""
     home = tmp_path_factory.mktemp("other")
     with answering(lambda: reply({"version": "7"})) as url:
-        other = EmbeddedStack(home, TOOLS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(ENV_LOCK, str(home / "lock"))  # of another machine
+            other = EmbeddedStack(home, TOOLS)
         state = start(other, home, suite_for(url))
         yield state.prometheus_url
         other.stop()

@@ -1,0 +1,17 @@
+"""For all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from perf_pipeline.conventions import ENV_LOCK
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lock_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test waits for a benchmark on this machine, or keeps one from beginning."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENV_LOCK, str(tmp_path_factory.mktemp("lock") / "perf-pipeline.lock"))
+        yield
