@@ -9,6 +9,7 @@ import typer
 
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import JsonOption, RefusedError, SuiteArgument, named_suite, print_json
+from perf_pipeline.core.wording import count
 from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.monitoring.rules import colliding_records
 from perf_pipeline.project import find_project
@@ -32,18 +33,20 @@ def generate(
     if collisions:
         raise RefusedError("\n".join(collisions))
     differing: list[str] = []
-    for each in [named_suite(project, suite)] if suite else found:
-        for path, text in generated_files(each).items():
-            file = project.root / path
-            old = file.read_text() if file.exists() else ""
-            if old == text:
-                continue
-            differing.append(path)
-            if not check:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text)
-            if not as_json:
-                print(_diff(path, old, text) if check else f"wrote {path}")
+    suites = [named_suite(project, suite)] if suite else found
+    # One file is of all suites, and all generate the same: a dictionary holds it once.
+    files = {path: text for each in suites for path, text in generated_files(each).items()}
+    for path, text in files.items():
+        file = project.root / path
+        old = file.read_text() if file.exists() else ""
+        if old == text:
+            continue
+        differing.append(path)
+        if not check:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        if not as_json:
+            print(_diff(path, old, text) if check else f"wrote {path}")
     if as_json:
         print_json({"differing" if check else "written": differing})
     elif not differing:
@@ -51,7 +54,7 @@ def generate(
     elif check:
         print(
             as_called(
-                f"{len(differing)} generated files differ from the suite: run `perf-pipeline generate`."
+                f"out of date: {count(len(differing), 'generated file')}; run `perf-pipeline generate`."
             )
         )
     if differing and check:
