@@ -16,6 +16,8 @@ from typing import Any
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.suite import Endpoint, Objectives, Profile, Stage, Suite, Target
 
+K6_LIBRARY = Path(__file__).parents[2] / "k6" / "lib"
+
 # Answers every GET after a delay. From ``stall_at`` s after the first request on, nobody is answered for
 # ``stall_for`` s.
 _TARGET = """
@@ -146,8 +148,12 @@ def tiny_suite(
     url: str = "`${__ENV.BASE_URL}/page`",
     healthy: int = 200,
     scripted_rate: float | None = None,
+    pace: float | None = None,
 ) -> Suite:
-    """One endpoint ``page``, one profile ``short``; the script asks for ``scripted_rate`` if given."""
+    """One endpoint ``page``, one profile ``short``; the script asks for ``scripted_rate`` if given.
+
+    ``pace``: in seconds; ``max_users`` users are measured instead of a rate.
+    """
 
     def arrivals(rate: float, duration: float, start: float, phase: str) -> dict[str, Any]:
         return {
@@ -161,10 +167,18 @@ def tiny_suite(
             "gracefulStop": "1s",
         }
 
+    users: dict[str, Any] = {
+        "executor": "constant-vus",
+        "vus": max_users,
+        "duration": f"{seconds}s",
+        "startTime": "2s",
+        "tags": {"phase": "measure"},
+        "gracefulStop": "5s",
+    }
     options: dict[str, Any] = {
         "scenarios": {
             "warmup": arrivals(5, 1, 0, "warmup"),
-            "measure": arrivals(scripted_rate or rate, seconds, 2, "measure"),
+            "measure": users if pace else arrivals(scripted_rate or rate, seconds, 2, "measure"),
         },
         "maxRedirects": 0,
     }
@@ -174,7 +188,12 @@ def tiny_suite(
     home = folder / "k6" / "tiny"
     home.mkdir(parents=True, exist_ok=True)
     script = _SCRIPT.replace("OPTIONS", json.dumps(options)).replace("HEALTHY", str(healthy))
-    (home / "scenario.js").write_text(script.replace("call(URL)", f"call({url})"))
+    call = f"call({url})"
+    if pace:
+        plan = json.dumps({"profile": {"pace_s": pace, "max_users": max_users}})
+        script = f"import {{ paced }} from {json.dumps(str(K6_LIBRARY / 'client.js'))};\n{script}"
+        call = f"paced({plan}, () => {call})"
+    (home / "scenario.js").write_text(script.replace("call(URL)", call))
     return Suite(
         name="tiny",
         description="One page",
@@ -195,7 +214,10 @@ def tiny_suite(
             "short": Profile(
                 name="short",
                 warmup_s=2,
-                stages=(Stage(duration_s=seconds, rate_per_s=rate),),
+                stages=() if pace else (Stage(duration_s=seconds, rate_per_s=rate),),
+                users=max_users if pace else None,
+                users_duration_s=seconds if pace else None,
+                pace_s=pace,
                 max_users=max_users,
             )
         },

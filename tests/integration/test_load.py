@@ -21,6 +21,7 @@ from load_parts import Sink, TinyTarget, ready_stack, remote_write_sink, tiny_su
 from perf_pipeline import conventions as names
 from perf_pipeline import processes
 from perf_pipeline.core.model import LoadResult
+from perf_pipeline.core.pace import Shortfall, shortfall
 from perf_pipeline.load import run as load_run
 from perf_pipeline.load import session
 from perf_pipeline.load.command import K6Command
@@ -262,6 +263,34 @@ class TestABadTarget:
         assert result.dropped_while_target_held_users >= 0.95 * result.dropped_iterations
         assert result.target_lost_at_unix_ms is not None
         assert result.target_lost_at_unix_ms - result.measure_started_unix_ms < 1500
+
+
+class TestUsersAtAPace:
+    @staticmethod
+    def shortfall(folder: Path, suite: Suite, result: LoadResult) -> Shortfall | None:
+        samples = load_samples(folder / "runs" / "run-1")
+        return shortfall(suite, suite.profiles["short"], result, samples)
+
+    def test_keep_it_as_long_as_the_target_answers(self, tmp_path: Path, k6: K6, sink: Sink) -> None:
+        suite = tiny_suite(tmp_path, pace=0.5, seconds=4, max_users=10)
+        with TinyTarget() as target:
+            result = load(tmp_path, suite, k6, target.url, sink.url)
+        assert result.planned_iterations is None
+        assert 78 <= result.completed_iterations <= 80
+        assert self.shortfall(tmp_path, suite, result) is None
+
+    def test_are_missing_iterations_when_the_target_stalls_and_its_late_answers_tell_why(
+        self, tmp_path: Path, k6: K6, sink: Sink
+    ) -> None:
+        suite = tiny_suite(tmp_path, pace=0.5, seconds=5, max_users=10)
+        with TinyTarget(stall_at=3.5, stall_for=2) as target:
+            result = load(tmp_path, suite, k6, target.url, sink.url)
+        assert result.dropped_iterations == 0
+        assert result.counts["page"].failed == 0
+        short = self.shortfall(tmp_path, suite, result)
+        assert short is not None
+        assert 25 <= short.missing <= 40
+        assert short.by_late_answers
 
 
 class TestAShortGenerator:
