@@ -223,6 +223,7 @@ class PrometheusFigures(Frozen):
     succeeded: int | None
     failed: int | None
     sent: int | None
+    success_ratio: float | None = None  # succeeded of sent
 
 
 class Reconciliation(Frozen):

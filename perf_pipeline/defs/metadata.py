@@ -73,11 +73,15 @@ def of_snapshot(snapshot: PrometheusSnapshot) -> Metadata:
             formats.ms(one.prometheus_p95_ms),
             f"{one.exact_succeeded} + {one.exact_failed}",
             f"{_or_dash(one.prometheus_succeeded)} + {_or_dash(one.prometheus_failed)}",
+            formats.success(snapshot.figures[one.endpoint].success_ratio),
             "yes" if one.agrees else f"no: {one.note}",
         )
         for one in snapshot.reconciliation
     ]
-    head = ("endpoint", "p50 ms", "Prometheus", "p95 ms", "Prometheus", "ok + failed", "Prometheus", "agrees")
+    head = (
+        *("endpoint", "p50 ms", "Prometheus", "p95 ms", "Prometheus"),
+        *("ok + failed", "Prometheus", "success in Prometheus", "agrees"),
+    )
     return _present(
         {
             "complete": snapshot.complete,

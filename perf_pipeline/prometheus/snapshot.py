@@ -94,12 +94,14 @@ def _figures(
     for name in suite.endpoints:
         # A counter that never counted has no series: 0 when the endpoint is known at all, else unknown.
         absent = 0.0 if name in sent else None
+        good, all_sent = _count(succeeded.get(name, absent)), _count(sent.get(name))
         figures[name] = PrometheusFigures(
             p50_ms=_scaled(p50_s.get(name)),
             p95_ms=_scaled(p95_s.get(name)),
-            succeeded=_count(succeeded.get(name, absent)),
+            succeeded=good,
             failed=_count(failed.get(name, absent)),
-            sent=_count(sent.get(name)),
+            sent=all_sent,
+            success_ratio=good / all_sent if good is not None and all_sent else None,
         )
     return figures
 

@@ -59,6 +59,15 @@ def percent(ratio: float | None) -> str:
     return f"{number.rstrip('0').rstrip('.') if digits else number} %"
 
 
+def success(ratio: float | None) -> str:
+    """A share that is near one: ``100 %``, ``99.98 %``, ``98.2 %``, ``42 %``. Only all is ``100 %``."""
+    if ratio is None or not math.isfinite(ratio) or ratio < 0.9:
+        return percent(ratio)
+    digits = 2 if ratio > 0.99 else 1
+    cut = math.floor(ratio * 100 * 10**digits + 1e-9) / 10**digits  # never rounded up to all
+    return f"{cut:.{digits}f}".rstrip("0").rstrip(".") + " %"
+
+
 def change(factor: float | None) -> str:
     """A factor as a change: 1.48 is ``+48 %``, 0.958 is ``-4.2 %``; from three on the factor, ``×4.2``."""
     text = _change_number(factor)

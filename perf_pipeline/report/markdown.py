@@ -68,7 +68,8 @@ def comparison_table(endpoints: Sequence[EndpointView]) -> str:
 def reconciliation_table(rows: Sequence[ReconciliationView]) -> str:
     """The exact figures beside those of Prometheus; latency in ms."""
     return _table(
-        "endpoint | agree | >p50 | >Prometheus | >p95 | >Prometheus | >requests | >Prometheus | note",
+        "endpoint | agree | >p50 | >Prometheus | >p95 | >Prometheus | >requests | >Prometheus | >success"
+        " | >Prometheus | note",
         (
             (
                 row.endpoint,
@@ -79,6 +80,8 @@ def reconciliation_table(rows: Sequence[ReconciliationView]) -> str:
                 row.prometheus_p95,
                 row.exact_count,
                 row.prometheus_count,
+                row.exact_success,
+                row.prometheus_success,
                 row.note,
             )
             for row in rows

@@ -44,6 +44,8 @@ class ReconciliationView:
     prometheus_p95: str
     exact_count: str  # succeeded + failed
     prometheus_count: str
+    exact_success: str  # share of the requests
+    prometheus_success: str
     note: str
 
 
@@ -209,7 +211,12 @@ def _missing(record: RunRecord) -> str:
     )
 
 
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
+    recorded = {name: one.success_ratio for name, one in record.snapshot.figures.items()}
     return tuple(
         ReconciliationView(
             endpoint=row.endpoint,
@@ -220,6 +227,8 @@ def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
             prometheus_p95=f.ms(row.prometheus_p95_ms),
             exact_count=f"{f.count(row.exact_succeeded)} + {f.count(row.exact_failed)}",
             prometheus_count=f"{f.count(row.prometheus_succeeded)} + {f.count(row.prometheus_failed)}",
+            exact_success=f.success(_ratio(row.exact_succeeded, row.exact_succeeded + row.exact_failed)),
+            prometheus_success=f.success(recorded.get(row.endpoint)),
             note=row.note,
         )
         for row in record.snapshot.reconciliation

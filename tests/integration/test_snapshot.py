@@ -80,6 +80,8 @@ class TestAHealthyRecord:
             name: (int(one.ok.sum()), int((~one.ok).sum()), len(one.ok)) for name, one in run.exact.items()
         }
         assert recorded == exact
+        ratios = {name: one.success_ratio for name, one in snapshot.figures.items()}
+        assert ratios == {name: succeeded / sent for name, (succeeded, _, sent) in exact.items()}
         assert exact["join_room"][1] > 0
         assert all(sent >= 40 for _, _, sent in exact.values())
 

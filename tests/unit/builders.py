@@ -242,7 +242,12 @@ def snapshot(run: Mapping[str, Samples] | None = None, **overrides: Any) -> Prom
         p50, p95 = _quantile(one.successful_ms(), 0.5), _quantile(one.successful_ms(), 0.95)
         succeeded, failed = int(one.ok.sum()), int((~one.ok).sum())
         figures[name] = PrometheusFigures(
-            p50_ms=p50, p95_ms=p95, succeeded=succeeded, failed=failed, sent=len(one.ok)
+            p50_ms=p50,
+            p95_ms=p95,
+            succeeded=succeeded,
+            failed=failed,
+            sent=len(one.ok),
+            success_ratio=succeeded / len(one.ok) if len(one.ok) else None,
         )
         rows.append(
             Reconciliation(

@@ -126,6 +126,7 @@ def target_lost() -> tuple[RunRecord, Run]:
             target_reachable_after=False,
             revision_after=None,
         ),
+        snapshot=builders.snapshot(run),
         slo=builders.slo_report(endpoints=slos(run), breaches=breaches),
         comparison=not_compared("no baseline yet"),
         outcome=Outcome.SLO_BREACHED,

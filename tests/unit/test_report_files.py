@@ -123,6 +123,14 @@ class TestTheHtmlReport:
         assert "Latency of join_room over the run" not in page
         assert "No request succeeded" in page and "status 500: 550" in page
 
+    def test_shows_the_success_rate_of_prometheus_beside_the_exact_one(self):
+        rows = {row.endpoint: row for row in view_of("target_lost").reconciliation}
+        shown = {name: (row.exact_success, row.prometheus_success) for name, row in rows.items()}
+        assert shown["join_room"] == ("0 %", "0 %")
+        assert shown["get_state"] == ("64 %", "64 %")
+        assert shown["leaderboard"] == ("100 %", "100 %")
+        assert page_of("target_lost").count('<td class="num">64 %</td>') == 1
+
     def test_shows_an_old_run_whose_samples_are_gone(self):
         record, _ = examples.passed()
         page = render_html(build_view(record, suite=builders.suite()))
