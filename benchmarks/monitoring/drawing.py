@@ -11,7 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from answers import Series
+from answers import Mark, Series
 from looks import COLOURS, FAINT, GRID, TEXT, Panel, line_colour, mapped, settings_of, shown, threshold
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
@@ -35,6 +35,13 @@ def draw(axes: Axes, panel: Panel, answered: Sequence[Series], span: tuple[float
     else:
         axes.axis("off")
         axes.text(0.5, 0.5, "No data", ha="center", va="center", color=FAINT, transform=axes.transAxes)
+
+
+def draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
+    for one in marks:
+        colour = COLOURS[one.colour]
+        axes.axvline(_when(one.start), color=colour, ls=(0, (3, 3)), lw=0.8, alpha=0.8, zorder=0)
+        axes.axvspan(_when(one.start), _when(one.end), color=colour, alpha=0.05, lw=0, zorder=0)
 
 
 # ------------------------------------------------------------------ kinds of panels

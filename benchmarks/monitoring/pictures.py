@@ -10,88 +10,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
-from answers import Series
-from drawing import draw
-from looks import TEXT
+from answers import Asking
+from drawing import draw, draw_marks
+from looks import COLOURS, TEXT
 from matplotlib.axes import Axes
 from PIL import Image
 
 from perf_pipeline import conventions as names
-from perf_pipeline.monitoring.dashboards.reading import questions
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW_INCH, WIDTH_INCH, DPI = 0.36, 16.0, 90
-GRAFANAS_POINTS = 400  # of a panel, about
-TIMEOUT_S = 60
 COLOURS_OF_A_PICTURE = 200
-
-
-class Asking:
-    """One Prometheus, and what Grafana would fill into the queries."""
-
-    def __init__(self, url: str, span: tuple[float, float], chosen: Mapping[str, str]) -> None:
-        self.url, self.span, self.chosen = url.rstrip("/"), span, dict(chosen)
-
-    def step_s(self, panel: Mapping[str, Any]) -> int:
-        least = int(str(panel.get("interval") or "15s").rstrip("s"))
-        return max(least, _round_up((self.span[1] - self.span[0]) / GRAFANAS_POINTS))
-
-    def panel(self, panel: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Series]:
-        """``asked``: a dashboard with nothing but this panel."""
-        step = self.step_s(panel)
-        least = int(str(panel.get("interval") or "15s").rstrip("s"))
-        values = self.chosen | {
-            "__range": f"{math.ceil(self.span[1] - self.span[0])}s",
-            "__interval": f"{step}s",
-            "__rate_interval": f"{max(step + least, 4 * least)}s",
-        }
-        found: list[Series] = []
-        for question in questions(asked):
-            query = question.filled(values)
-            if question.instant:
-                results = self.get("query", query=query, time=self.span[1])
-            else:
-                start = self.span[0] - self.span[0] % step
-                results = self.get("query_range", query=query, start=start, end=self.span[1], step=step)
-            found += [_series(question.ref, question.legend, one) for one in results]
-        return found
-
-    def get(self, path: str, **asked: Any) -> list[dict[str, Any]]:
-        answer = httpx.post(f"{self.url}/api/v1/{path}", data=asked, timeout=TIMEOUT_S, trust_env=False)
-        said = answer.json()
-        if said["status"] != "success":
-            raise SystemExit(f"{asked['query']}\n{said['error']}")
-        found: list[dict[str, Any]] = said["data"]["result"]
-        return found
-
-
-def _series(ref: str, legend: str, one: Mapping[str, Any]) -> Series:
-    labels = {name: value for name, value in one["metric"].items() if name != "__name__"}
-    name = re.sub(r"{{\s*(\w+)\s*}}", lambda found: labels.get(found[1], ""), legend)
-    if legend in ("", "__auto"):
-        name = ", ".join(labels.values())
-    values = one.get("values") or ([one["value"]] if "value" in one else [])
-    points = [(float(t), float(value)) for t, value in values if value != "NaN"]
-    histograms = one.get("histograms") or ([one["histogram"]] if "histogram" in one else [])
-    return Series(name, labels, ref, points, [(float(t), value) for t, value in histograms])
-
-
-def _round_up(seconds: float) -> int:
-    """As Grafana rounds a step."""
-    return next(
-        nice for nice in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200) if nice >= seconds
-    )
 
 
 def picture(file: Path, dashboard: Mapping[str, Any], asking: Asking) -> list[str]:
@@ -100,6 +37,17 @@ def picture(file: Path, dashboard: Mapping[str, Any], asking: Asking) -> list[st
     inches = height * ROW_INCH + 0.6
     figure = plt.figure(figsize=(WIDTH_INCH, inches), dpi=DPI, facecolor="#f4f5f7")
     figure.text(0.008, 1 - 0.3 / inches, dashboard["title"], fontsize=14, fontweight="bold", va="center")
+    marks = asking.marks(dashboard)
+    for number, one in enumerate(reversed(dashboard["annotations"]["list"])):
+        figure.text(
+            0.99 - 0.07 * number,
+            1 - 0.3 / inches,
+            f"┃ {one['name']}",
+            fontsize=9,
+            va="center",
+            ha="right",
+            color=COLOURS[one["iconColor"]],
+        )
     empty = []
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
@@ -120,7 +68,10 @@ def picture(file: Path, dashboard: Mapping[str, Any], asking: Asking) -> list[st
             va="center",
             color=TEXT,
         )
-        draw(_axes(figure, place, top, inches, panel["type"]), panel, answered, asking.span)
+        axes = _axes(figure, place, top, inches, panel["type"])
+        draw(axes, panel, answered, asking.span)
+        if panel["type"] == "timeseries" and answered:
+            draw_marks(axes, marks)
     figure.savefig(file, facecolor=figure.get_facecolor())
     plt.close(figure)
     Image.open(file).convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(file, optimize=True)

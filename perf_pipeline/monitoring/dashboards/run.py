@@ -100,12 +100,11 @@ def _endpoints(suite: Suite) -> table.Panel:
     counted = ask.by(ENDPOINT, ask.last(_requests()), "sum")
     verdict = ask.by(f"{ENDPOINT}, {names.LABEL_VERDICT}", ask.held(ask.of_run(names.RUN_VERDICT)))
     met = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_SLO_MET)), "min")
-    change = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_CHANGE, quantile="0.95")))
-    noise = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_NOISE, quantile="0.95")))
     return p.grid(
         "Endpoints",
         "The whole measured phase: what the pipeline judged, and while the load runs what k6 has written so "
-        "far. Change: p95 against the baseline. Noise: how much the p95 of identical runs differs here.",
+        "far. Change: against the baseline, what all endpoints share taken off. Noise: how much "
+        "identical runs differ here.",
         [
             p.Column("endpoint", label=ENDPOINT),
             p.Column("SLO", met, properties=(p.BACKGROUND, p.mapped(words.SLO))),
@@ -122,8 +121,8 @@ def _endpoints(suite: Suite) -> table.Panel:
                 decimals=0,
                 properties=(p.BACKGROUND, p.coloured((None, p.RED), (0, p.ORANGE), (0.2, p.GREEN))),
             ),
-            p.Column("change", change, unit="percentunit", decimals=1),
-            p.Column("noise", noise, unit="percentunit", decimals=1),
+            *_judged("p50", "0.5"),
+            *_judged("p95", "0.95"),
             p.Column(
                 "success", f"1 - ({errors} or 0 * {counted}) / {counted}", unit="percentunit", decimals=2
             ),
@@ -132,6 +131,15 @@ def _endpoints(suite: Suite) -> table.Panel:
         ],
         sort_by="headroom",
     )
+
+
+def _judged(name: str, quantile: str) -> list[p.Column]:
+    change = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_CHANGE, quantile=quantile)))
+    noise = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_NOISE, quantile=quantile)))
+    return [
+        p.Column(f"change {name}", change, unit="percentunit", decimals=1),
+        p.Column(f"noise {name}", noise, unit="percentunit", decimals=1),
+    ]
 
 
 def _whole_run(suite: Suite, quantile: str) -> str:
