@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -132,9 +133,15 @@ def print_record(project: Project, record: RunRecord, suite: Suite) -> None:
         hints=tuple(replace(hint, command=as_called(hint.command)) for hint in view.hints),
     )
     report = project.run_folder(record.stack.run_id) / REPORT_HTML
-    print_run(view, report=str(report) if report.exists() else None)
+    print_run(view, report=_from_here(report) if report.exists() else None)
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; dates and enums as text."""
     print(json.dumps(value, indent=2, default=str, allow_nan=False))
+
+
+def _from_here(file: Path) -> str:
+    """The shortest name that works in this folder."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
