@@ -16,7 +16,15 @@ from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.suite_file import load_suite
 
 SHOP = Path(__file__).parents[1] / "fixtures" / "suites" / "shop"
-FILES = sorted(generated_files(load_suite(SHOP)))
+FILES = [
+    "k6/shop/suite.json",
+    "monitoring/prometheus/rules/shop.rules.yml",
+    "monitoring/prometheus/rules/shop.alerts.yml",
+    "monitoring/grafana/dashboards/shop-benchmark.json",
+    "monitoring/grafana/dashboards/shop-run.json",
+    "monitoring/grafana/dashboards/shop-trend.json",
+    "monitoring/grafana/dashboards/pipeline-health.json",
+]
 
 Generate = Callable[..., int]
 
@@ -106,7 +114,18 @@ class TestAnObjective:
         ]
 
 
+class TestTwoSuites:
+    def test_must_not_write_one_record(
+        self, generate: Generate, root: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copytree(root / "k6" / "shop", root / "k6" / "kiosk")
+        capsys.readouterr()
+        assert generate("shop") == 2
+        assert "the suites kiosk and shop would both write" in capsys.readouterr().err
+
+
 def test_files_are_of_the_suite_and_of_nothing_else() -> None:
     suite = load_suite(SHOP)
+    assert sorted(generated_files(suite)) == sorted(FILES)
     assert generated_files(suite) == generated_files(suite), "no time, no chance"
     assert not any("0.1.0" in text for text in generated_files(suite).values()), "no version of ours"
