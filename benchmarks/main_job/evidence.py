@@ -80,7 +80,11 @@ def wait_for_k6(home: Path, run: subprocess.Popen[bytes]) -> None:
 
 
 def execute(case: Case, home: Path, profile: str) -> dict[str, object]:
-    environment = {**os.environ, "PERF_PIPELINE_HOME": str(home), "PERF_DEMO_FAULTS": case.faults}
+    environment = {
+        **os.environ,
+        "PERF_PIPELINE_HOME": str(home),
+        "PERF_DEMO_FAULTS": case.faults,
+    }
     argv = [
         str(COMMAND),
         "run",
@@ -96,11 +100,13 @@ def execute(case: Case, home: Path, profile: str) -> dict[str, object]:
     begun = time.monotonic()
     run = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     timer = threading.Timer(RUN_TIMEOUT_S, run.kill)
+    timer.daemon = True
     timer.start()
     if case.meanwhile is not None:
         wait_for_k6(home, run)
         time.sleep(case.after_load_s or 0)
-        case.meanwhile(home, run)
+        if run.poll() is None:  # else it was refused, which its exit code tells
+            case.meanwhile(home, run)
     out, _ = run.communicate()
     timer.cancel()
     answer = json.loads(out) if out.strip() else {}
