@@ -97,6 +97,12 @@ class TestTheEmbeddedStack:
         assert left_over(home) == []
         assert list((home / "processes").iterdir()) == []
 
+    def test_evaluates_the_generated_rules(self, home: Path, stack: EmbeddedStack) -> None:
+        state = start(stack, home)
+        loaded = httpx.get(f"{state.prometheus_url}/api/v1/rules").json()["data"]["groups"]
+        assert {group["name"] for group in loaded} == {"multiplayer", "multiplayer-alerts"}
+        assert {group["interval"] for group in loaded} == {30}
+
     def test_takes_free_ports_and_says_so_when_the_usual_ones_are_taken(
         self, home: Path, stack: EmbeddedStack
     ) -> None:
