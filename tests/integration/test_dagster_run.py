@@ -9,12 +9,15 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster_parts as parts
+import prometheus_parts as prometheus
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from stack_parts import TOOLS
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport
@@ -22,6 +25,8 @@ from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.launch import run_benchmark
 from perf_pipeline.defs.values import read_value, value_path
+from perf_pipeline.prometheus.queries import selector
+from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.store.repository import Store, StoredRun
 
 pytestmark = pytest.mark.slow
@@ -122,6 +127,19 @@ class TestARunThatBreaksAfterTheLoad:
         assert snapshot is not None
         assert all(figures.succeeded for figures in snapshot.figures.values()), snapshot.problem
         assert parts.benchmark_processes(bench.root) == []
+
+    def test_has_one_outcome_in_prometheus_although_it_had_two(self, bench: Bench, tmp_path: Path) -> None:
+        outcomes = selector(names.RUN_OUTCOME, testid=bench.runs["broken"])
+        with ExitStack() as until:
+            url = prometheus.start_prometheus(
+                find_or_install_prometheus(TOOLS), tmp_path, bench.home / "prometheus" / "data", until
+            )
+            told = prometheus.ask(url, f"last_over_time({outcomes}[1h])")
+        values = {one["metric"]["outcome"]: float(one["value"][1]) for one in told}
+        outcome = bench.stored("broken").outcome
+        assert outcome is not None
+        assert [name for name, value in values.items() if value == 1] == [outcome.value]
+        assert Outcome.INVALID.value in values, "told when it broke, taken back when it was completed"
 
 
 class TestARunThatIsInterrupted:

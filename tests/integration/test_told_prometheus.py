@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from dagster import DagsterInstance, ReexecutionOptions, execute_job
 
 sys.path.insert(0, str(Path(__file__).parent))
 import dagster_parts as parts
+from prometheus_parts import ask, start_prometheus, values
 from stack_parts import TOOLS
 
 from perf_pipeline import conventions as names
@@ -24,40 +23,10 @@ from perf_pipeline.core.run_samples import SeriesSample, ended
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.launch import LaunchResult, run_benchmark
 from perf_pipeline.defs.origin import reconstructable_job
-from perf_pipeline.load.progress import free_port
 from perf_pipeline.prometheus.errors import TooLateError
 from perf_pipeline.prometheus.queries import selector
 from perf_pipeline.prometheus.remote_write import write_samples
-from perf_pipeline.stack.prometheus_server import Prometheus, arguments
-from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus
-
-
-def ask(url: str, query: str) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=10, trust_env=False)
-    found: list[dict[str, Any]] = answer.json()["data"]["result"]
-    return found
-
-
-def values(url: str, query: str) -> list[float]:
-    return [float(series["value"][1]) for series in ask(url, query)]
-
-
-def start_prometheus(binary: Path, folder: Path, data: Path, until: ExitStack) -> str:
-    address = f"127.0.0.1:{free_port()}"
-    config = folder / "prometheus.yml"
-    config.write_text("global: {scrape_interval: 5s}\n")
-    server = start_server(
-        arguments(binary, config=config, data=data, address=address),
-        title="Prometheus",
-        failure="prometheus_failed",
-        home=folder,
-        log=folder / "prometheus.log",
-        until=until,
-    )
-    prometheus = Prometheus(f"http://{address}")
-    server.wait_until(prometheus.is_ready, 30)
-    return prometheus.url
 
 
 def oldest() -> Path:
@@ -172,9 +141,10 @@ class TestOfARealRun:
                 ),
             )
             logs = instance.all_logs(again.run_id)
-        assert again.success
+            # On a busy machine the run is invalid, and the step fails when all is done.
+            assert any(event.is_step_materialization for event in again.all_events)
         assert [entry.user_message for entry in logs if entry.level == logging.WARNING] == []
         with told.prometheus() as url:
-            for metric in (names.RUN_OUTCOME, names.RUN_ACCEPTED, names.RUN_VERDICT, names.RUN_DURATION):
+            for metric in (names.RUN_OUTCOME, names.RUN_ACCEPTED, names.RUN_REQUESTS, names.RUN_DURATION):
                 assert set(values(url, f"count_over_time({told.of_run(metric)}[1h])")) == {1}, metric
             assert values(url, f"count(last_over_time({names.RUN_OUTCOME}[1h]) == 1)") == [1]
