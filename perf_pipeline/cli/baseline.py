@@ -65,7 +65,8 @@ def accept(
         bool | None,
         typer.Option(
             "--reset/--no-reset",
-            help="Begin the baseline anew with this run. Default: only when it regressed or improved.",
+            help="Begin the baseline anew with this run. Default: only when an endpoint of it regressed or "
+            "improved, or all of them changed together.",
         ),
     ] = None,
     as_json: JsonOption = False,
