@@ -26,9 +26,9 @@ from perf_pipeline.suite_file import load_suite
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ROOT / "tests" / "fixtures" / "suites" / "shop"
 PROMTOOL_TIMEOUT_S = 60
-EVERY_S = 10  # the rules' pace here
-DURING_S = 42.0  # k6's start, ten requests of each endpoint, two evaluations
-OVER_S = 20 + 2 * EVERY_S + 2.0  # when nothing may be said of an ended run any more
+EVERY_S = 5  # the rules' pace here
+DURING_S = 32.0  # k6's set-up and warm-up, ten requests of each endpoint, some evaluations
+OVER_S = 20 + EVERY_S + 3.0  # when nothing may be said of an ended run any more
 
 OVERDUE = """
 rule_files: [rules.yml]
