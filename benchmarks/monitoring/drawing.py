@@ -20,6 +20,8 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from tables import draw_table
 
+NARROW = 0.25  # of the picture
+
 
 def draw(axes: Axes, panel: Panel, answered: Sequence[Series], span: tuple[float, float]) -> None:
     """``span``: the shown time, in unix seconds."""
@@ -88,11 +90,12 @@ def _timeseries(axes: Axes, panel: Panel, answered: Sequence[Series], span: tupl
     if panel["options"].get("legend", {}).get("showLegend", True):
         kept = {name: artist for artist, name in drawn}
         many = len(kept) > 4
+        across = 3 if axes.get_position().width < NARROW else 4
         axes.legend(
             kept.values(),
             kept.keys(),
             fontsize=6,
-            ncols=4 if many else len(kept),
+            ncols=across if many else len(kept),
             frameon=False,
             loc="upper left",
             bbox_to_anchor=(-0.02, -0.1),
@@ -113,7 +116,7 @@ def _axes(axes: Axes, panel: Panel, span: tuple[float, float], values: Sequence[
     _time_axis(axes, span)
     unit = defaults["unit"]
     if not log:
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=unit == "locale"))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=unit in ("locale", "bytes")))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, unit)))
     axes.tick_params(labelsize=7, colors=FAINT, length=0, which="both")
     axes.grid(color=GRID, lw=0.6)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import prometheus35
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
 
 from perf_pipeline import conventions as names
@@ -32,6 +35,8 @@ from perf_pipeline.suite_file import load_suite
 
 TOOLS = SOURCE / ".tools"
 RUN_TIMEOUT_S = 60
+WANTED_RUNS, MOST_RUNS = 2, 4
+PROMTOOL_TIMEOUT_S = 30
 # The tiny load lasts eight seconds: rules and Prometheus' watch on itself have to be quicker than usual.
 QUICKLY = {
     "scrape_interval: 15s": "scrape_interval: 2s",
@@ -51,6 +56,20 @@ def _name(question: Question) -> str:
     return question.ref if question.legend == "__auto" else question.legend
 
 
+def _values(span_s: float, *, suite: str, profile: str, run_id: str) -> dict[str, str]:
+    """What Grafana would fill in."""
+    return {
+        "__range": f"{math.ceil(span_s)}s",
+        "__interval": "5s",
+        "__rate_interval": "20s",
+        "target": "local",
+        "endpoint": ".*",
+        "suite": suite,
+        "profile": profile,
+        "testid": run_id,
+    }
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A Prometheus, and the time and the last run that it holds."""
@@ -65,17 +84,7 @@ class Recorded:
         return self.load.run_id
 
     def ask(self, question: Question) -> list[dict[str, Any]]:
-        span = int(self.ended - self.started) + 1
-        values = {
-            "__range": f"{span}s",
-            "__interval": "5s",
-            "__rate_interval": "20s",
-            "target": "local",
-            "profile": PROFILE,
-            "testid": self.run_id,
-            "endpoint": ".*",
-            "suite": ".*",
-        }
+        values = _values(self.ended - self.started, suite=".*", profile=PROFILE, run_id=self.run_id)
         query = question.filled(values)
         if question.instant:
             return self._get("query", query=query, time=self.ended)
@@ -114,40 +123,58 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@dataclass(frozen=True)
+class Runs:
+    data: Path  # of the Prometheus that was there during the runs
+    started: float
+    ended: float
+    load: LoadResult  # of the last one
+
+
 @pytest.fixture(scope="module")
-def recorded(project: Path) -> Iterator[Recorded]:
-    """Two runs, so that the second one has a baseline; then their Prometheus again, which slept between."""
-    started = time.time()
-    run_ids = []
-    for _ in range(2):
-        process = start_run(project)
-        said, problem = process.communicate(timeout=RUN_TIMEOUT_S)
-        result = [line for line in said.splitlines() if line.startswith("result ")]
+def runs(project: Path) -> Runs:
+    """Two good ones, so that the second one has a baseline. On a busy machine a run may be invalid."""
+    started, passed, said = time.time(), [], ""
+    for _ in range(MOST_RUNS):
+        said, problem = start_run(project).communicate(timeout=RUN_TIMEOUT_S)
+        result = [line.split() for line in said.splitlines() if line.startswith("result ")]
         assert result, problem[-2000:]
-        run_ids.append(result[0].split()[1])
+        if "passed:" in result[0]:
+            passed.append(result[0][1])
+        if len(passed) == WANTED_RUNS:
+            break
+    assert len(passed) == WANTED_RUNS, said
     home = project / "home"
-    ended = time.time()
+    load = read_value(home, passed[-1], "load_test", LoadResult)
+    return Runs(home / "prometheus" / "data", started, time.time(), load)
+
+
+def programs(version: str) -> Path:
+    return find_or_install_prometheus(TOOLS) if version == "system" else prometheus35.binary()
+
+
+@pytest.fixture(scope="module", params=["system", "3.5"])
+def recorded(
+    request: pytest.FixtureRequest, runs: Runs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    """A Prometheus of its own on a copy of the data."""
+    home = tmp_path_factory.mktemp("prometheus")
+    data = shutil.copytree(runs.data, home / "data", ignore=shutil.ignore_patterns("lock"))
+    config = home / "prometheus.yml"
+    config.write_text("")
+    address = f"{ports.LOOPBACK}:{ports.choose_port(9090)}"
     with ExitStack() as until:
-        address = f"{ports.LOOPBACK}:{ports.choose_port(9090)}"
-        config = home / "prometheus" / "again.yml"
-        config.write_text("")
         server = start_server(
-            prometheus_server.arguments(
-                find_or_install_prometheus(TOOLS),
-                config=config,
-                data=home / "prometheus" / "data",
-                address=address,
-            ),
+            prometheus_server.arguments(programs(request.param), config=config, data=data, address=address),
             title="Prometheus",
             failure="prometheus_failed",
             home=home,
-            log=home / "again.log",
+            log=home / "prometheus.log",
             until=until,
         )
         prometheus = Prometheus(f"http://{address}")
         server.wait_until(prometheus.is_ready, 30)
-        load = read_value(home, run_ids[-1], "load_test", LoadResult)
-        yield Recorded(prometheus.url, started, ended, load)
+        yield Recorded(prometheus.url, runs.started, runs.ended, runs.load)
 
 
 class TestEveryQuery:
@@ -182,6 +209,21 @@ class TestEveryQuery:
         (suite,) = dashboards[names.PIPELINE_HEALTH]["templating"]["list"]
         assert recorded.run_id in recorded.values_of(run)
         assert recorded.values_of(suite) == [SUITE]
+
+
+@pytest.mark.parametrize("version", ["system", "3.5"])
+class TestTheSecondSuite:
+    def test_asks_what_prometheus_understands(self, version: str, tmp_path: Path) -> None:
+        suite = load_suite(SOURCE / "tests" / "fixtures" / "suites" / "shop")
+        asked = [one for text in dashboard_files(suite).values() for one in questions(json.loads(text))]
+        values = _values(60, suite="shop", profile="smoke", run_id="run-1")
+        rules = [
+            {"record": f"query_{number}", "expr": one.filled(values)} for number, one in enumerate(asked)
+        ]
+        file = tmp_path / "queries.yml"
+        file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}))
+        said = _promtool(version, "check", "rules", "--lint=none", file)
+        assert f"{len(asked)} rules found" in said
 
 
 class TestTheMarkOfADeploy:
@@ -220,8 +262,13 @@ r2             _x120      1 1 1
         test["tests"][0]["promql_expr_test"] = expected
         file = tmp_path / "deploys.yml"
         file.write_text(json.dumps(test))
-        promtool = find_or_install_prometheus(TOOLS).with_name("promtool")
-        said = subprocess.run(
-            [promtool, "test", "rules", file], capture_output=True, text=True, timeout=30, check=False
-        )
-        assert said.returncode == 0, said.stdout + said.stderr
+        assert "SUCCESS" in _promtool("system", "test", "rules", file)
+
+
+def _promtool(version: str, *arguments: str | Path) -> str:
+    promtool = programs(version).with_name("promtool")
+    done = subprocess.run(
+        [promtool, *arguments], capture_output=True, text=True, timeout=PROMTOOL_TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -7,7 +7,8 @@ instant selector looks back: they are read by ``last_over_time``.
 from __future__ import annotations
 
 from perf_pipeline import conventions as names
-from perf_pipeline.monitoring.promql import selector
+from perf_pipeline.monitoring.promql import duration, selector
+from perf_pipeline.monitoring.series import INTERVAL_S
 from perf_pipeline.suite import Suite
 
 TARGET = "$target"
@@ -17,6 +18,7 @@ SHOWN = "$__range"  # the time that the dashboard shows
 STEP = "$__interval"  # the time between two points
 # Steps of a subquery that must see every sample: less than the five minutes of the look-back.
 EVERY_SAMPLE = "4m"
+EVALUATED = duration(INTERVAL_S)  # how often the recording rules are
 
 
 def of_suite(metric: str, suite: Suite, **labels: str) -> str:
@@ -35,6 +37,14 @@ def of_profile(metric: str, suite: Suite, **labels: str) -> str:
 
 def last(series: str, span: str = SHOWN) -> str:
     return f"last_over_time({series}[{span}])"
+
+
+def last_where(value: str, there: str) -> str:
+    """The last ``value`` (never negative), but nothing where it was missing while ``there`` went on.
+
+    An endpoint of which every request fails has no latency: the one it had before would look like health.
+    """
+    return f"last_over_time(({value} or 0 * {there} - 1)[{SHOWN}:{EVALUATED}]) >= 0"
 
 
 def by(labels: str, expr: str, how: str = "max") -> str:
