@@ -270,9 +270,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=100)
     parser.add_argument("--prometheus", type=Path)
     parser.add_argument("--k6", type=Path, nargs="*", help="more k6, measured with the fewest endpoints")
+    parser.add_argument("--only-native", action="store_true", help="leave out the runs without histograms")
     given = parser.parse_args()
+    kinds = (True,) if given.only_native else (True, False)
     binary = given.prometheus or find_or_install_prometheus(Path(".tools").resolve())
-    plan = [(count, native, find_k6()) for count in given.endpoints for native in (True, False)]
+    plan = [(count, native, find_k6()) for count in given.endpoints for native in kinds]
     plan += [
         (min(given.endpoints), native, probe(path)) for path in given.k6 or () for native in (True, False)
     ]
