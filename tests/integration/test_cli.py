@@ -15,11 +15,12 @@ from cli_parts import COMMAND, Project, Said, said
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Outcome
+from tests.integration.postgres import missing
 
 pytestmark = pytest.mark.slow
 
 RUN = ("run", parts.SUITE, "--profile", parts.PROFILE)
-TRIES = 3
+TRIES = 2
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,10 @@ def on_a_quiet_machine(project: Project, *arguments: str, **environment: str) ->
     """A run that what else runs here has spoilt says nothing of the command line: once more."""
     for _ in range(TRIES):
         answer = project.call(*arguments, **environment)
-        if "the generator" not in answer.out:
-            break
+        invalid = answer.out.startswith("INVALID") or '"outcome": "invalid"' in answer.out
+        if not (invalid and "the generator" in answer.out):
+            return answer
+    missing("this machine is too busy for a run of four seconds")
     return answer
 
 
@@ -54,7 +57,7 @@ class TestARun:
         assert max(map(len, lines[: lines.index("")])) <= 100
         assert f"{COMMAND} run tiny --target local --profile tiny" in answer.out
         report = next(line.split()[1] for line in lines if line.startswith("report"))
-        assert Path(report).is_file()
+        assert (project.root / report).is_file()
         assert parts.benchmark_processes(project.root) == []
 
     def test_that_has_nothing_to_compare_with_ends_with_5_where_a_verdict_is_required(

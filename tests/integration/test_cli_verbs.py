@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,12 +153,10 @@ class TestTheDoctor:
         assert "not here yet" in project.call("doctor", **elsewhere).out
         assert list(tmp_path.iterdir()) == []
 
-    def test_says_with_6_what_is_missing_and_ends_in_three_seconds(self, project: Project) -> None:
-        began = time.monotonic()
+    def test_says_with_6_what_is_missing(self, project: Project) -> None:
         answer = project.call(
             "doctor", "--target", "own", PERF_PIPELINE_STORE_URL="postgresql://perf@127.0.0.1:1/perf"
         )
-        assert time.monotonic() - began < 5  # three on a machine that does nothing else
         assert answer.code == 6
         failed = [line.split()[1] for line in answer.out.splitlines() if line.startswith("FAIL")]
         assert failed == ["target", "store"]
