@@ -241,15 +241,15 @@ def _rule_texts(root: Path) -> str:
 
 def _report(costs: list[Cost]) -> None:
     print(
-        "| endpoints | rules | evaluation, median (longest) | series: k6 + perf_run + records of the run "
+        "| endpoints | Prometheus | rules | evaluation, median (longest) | series: k6 + perf_run + records of the run "
         "| records that stay | bytes in a block | bytes in the log | Prometheus CPU, memory |"
     )
-    print("| --: | --: | --: | --: | --: | --: | --: | --: |")
+    print("| --: | --- | --: | --: | --: | --: | --: | --: | --: |")
     for one in (cost for cost in costs if cost.native):
         late = one.evaluation_s[len(one.evaluation_s) // 2 :] or [0.0]
         counts = list(one.series.values())
         print(
-            f"| {one.endpoints} | {one.rules} | {statistics.median(late) * 1000:.0f} ms "
+            f"| {one.endpoints} | {one.prometheus} | {one.rules} | {statistics.median(late) * 1000:.0f} ms "
             f"({max(one.evaluation_s, default=0) * 1000:.0f} ms) | {counts[0]} + {counts[1]} + {counts[2]} "
             f"| {counts[3]} | {one.block_bytes:,} | {one.wal_bytes:,} "
             f"| {one.prometheus_cpu_s:.1f} s, {one.prometheus_mib:.0f} MiB |"
