@@ -242,7 +242,8 @@ def _rule_texts(root: Path) -> str:
 def _report(costs: list[Cost]) -> None:
     print(
         "| endpoints | Prometheus | rules | evaluation, median (longest) | series: k6 + perf_run "
-        "+ records of the run | records that stay | bytes in a block | bytes in the log | Prometheus CPU, memory |"
+        "+ records of the run | records that stay | bytes in a block "
+        "| bytes in the log | Prometheus CPU, memory |"
     )
     print("| --: | --- | --: | --: | --: | --: | --: | --: | --: |")
     for one in (cost for cost in costs if cost.native):
