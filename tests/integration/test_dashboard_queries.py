@@ -32,6 +32,7 @@ from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite_file import load_suite
+from tests.integration.postgres import missing
 
 TOOLS = SOURCE / ".tools"
 RUN_TIMEOUT_S = 60
@@ -77,7 +78,11 @@ class Recorded:
     url: str
     started: float
     ended: float
-    load: LoadResult  # of the last run
+    loads: list[LoadResult]  # oldest first
+
+    @property
+    def load(self) -> LoadResult:
+        return self.loads[-1]
 
     @property
     def run_id(self) -> str:
@@ -128,25 +133,24 @@ class Runs:
     data: Path  # of the Prometheus that was there during the runs
     started: float
     ended: float
-    load: LoadResult  # of the last one
+    loads: list[LoadResult]
 
 
 @pytest.fixture(scope="module")
 def runs(project: Path) -> Runs:
     """Two good ones, so that the second one has a baseline. On a busy machine a run may be invalid."""
-    started, passed, said = time.time(), [], ""
-    for _ in range(MOST_RUNS):
+    home, started = project / "home", time.time()
+    loads: list[LoadResult] = []
+    good = 0
+    while good < WANTED_RUNS:
+        if len(loads) == MOST_RUNS:
+            missing("this machine is too busy for valid runs of five seconds")
         said, problem = start_run(project).communicate(timeout=RUN_TIMEOUT_S)
         result = [line.split() for line in said.splitlines() if line.startswith("result ")]
         assert result, problem[-2000:]
-        if "passed:" in result[0]:
-            passed.append(result[0][1])
-        if len(passed) == WANTED_RUNS:
-            break
-    assert len(passed) == WANTED_RUNS, said
-    home = project / "home"
-    load = read_value(home, passed[-1], "load_test", LoadResult)
-    return Runs(home / "prometheus" / "data", started, time.time(), load)
+        loads.append(read_value(home, result[0][1], "load_test", LoadResult))
+        good += result[0][2] == "SUCCESS"
+    return Runs(home / "prometheus" / "data", started, time.time(), loads)
 
 
 def programs(version: str) -> Path:
@@ -174,7 +178,7 @@ def recorded(
         )
         prometheus = Prometheus(f"http://{address}")
         server.wait_until(prometheus.is_ready, 30)
-        yield Recorded(prometheus.url, runs.started, runs.ended, runs.load)
+        yield Recorded(prometheus.url, runs.started, runs.ended, runs.loads)
 
 
 class TestEveryQuery:
@@ -195,10 +199,12 @@ class TestEveryQuery:
         assert value(f"{SUITE}-run", "Requests") == [exact]
         assert value(f"{SUITE}-run", "Failed requests") == [0]
         assert value(f"{SUITE}-run", "Objectives breached") == [0]
-        # The second of two runs of the same plan: both are within the shown time.
+        # All runs are within the shown time.
         columns = [one for one in questions(dashboards[f"{SUITE}-benchmark"]) if one.panel == "Performance"]
         requests = {one["metric"]["endpoint"]: float(one["value"][1]) for one in recorded.ask(columns[-1])}
-        assert requests == {name: 2 * one.sent for name, one in recorded.load.counts.items()}
+        assert requests == {
+            name: sum(load.counts[name].sent for load in recorded.loads) for name in recorded.load.counts
+        }
         met = {one["metric"]["endpoint"]: one["value"][1] for one in recorded.ask(columns[0])}
         assert met == dict.fromkeys(recorded.load.counts, "1")
 
