@@ -7,13 +7,14 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from perf_pipeline import conventions as names
 from perf_pipeline.monitoring.dashboards import ask, page
+from perf_pipeline.monitoring.dashboards import looks as look
 from perf_pipeline.monitoring.dashboards import panels as p
 from perf_pipeline.monitoring.promql import selector
 from perf_pipeline.suite import Endpoint, Suite
 
 ENDPOINT = names.TAG_ENDPOINT
 NO_DATA = -1
-SLO_WORDS = {"1": ("met", p.GREEN), "0": ("breached", p.RED), str(NO_DATA): ("no data", p.GREY)}
+SLO_WORDS = {"1": ("met", look.GREEN), "0": ("breached", look.RED), str(NO_DATA): ("no data", look.GREY)}
 
 
 def benchmark(suite: Suite) -> page.Page:
@@ -50,7 +51,7 @@ def _objectives(suite: Suite) -> stat.Panel:
         [p.Query(f"{last} or on ({ENDPOINT}) ({missing})", "{{endpoint}}", instant=True)],
         unit="none",
     )
-    return panel.mappings(p.named(SLO_WORDS)).text_mode(BigValueTextMode.VALUE_AND_NAME)
+    return panel.mappings(look.named(SLO_WORDS)).text_mode(BigValueTextMode.VALUE_AND_NAME)
 
 
 def _latency(suite: Suite, endpoint: Endpoint) -> timeseries.Panel:
@@ -70,9 +71,9 @@ def _latency(suite: Suite, endpoint: Endpoint) -> timeseries.Panel:
         unit="ms",
         log=True,
     )
-    panel = panel.override_by_name("p50", [p.colour(p.LIGHT_BLUE)])
-    panel = panel.override_by_name("p95", [p.colour(p.BLUE)])
-    return panel.override_by_regexp("/^objective/", p.dashed(p.RED))
+    panel = panel.override_by_name("p50", [look.colour(look.LIGHT_BLUE)])
+    panel = panel.override_by_name("p95", [look.colour(look.BLUE)])
+    return panel.override_by_regexp("/^objective/", look.dashed(look.RED))
 
 
 def _slowest(suite: Suite) -> timeseries.Panel:
@@ -130,7 +131,7 @@ def _performance(suite: Suite) -> table.Panel:
         "shown time.",
         [
             p.Column("endpoint", label=ENDPOINT),
-            p.Column("SLO", met, properties=(p.BACKGROUND, p.mapped(SLO_WORDS))),
+            p.Column("SLO", met, properties=(look.BACKGROUND, look.mapped(SLO_WORDS))),
             p.Column("p50", p50, unit="ms", decimals=1),
             p.Column("p95", p95, unit="ms", decimals=1),
             p.Column("objective", objective, unit="ms", decimals=0),
@@ -139,14 +140,20 @@ def _performance(suite: Suite) -> table.Panel:
                 f"1 - ({p95}) / on ({ENDPOINT}) ({objective})",
                 unit="percentunit",
                 decimals=0,
-                properties=(p.BACKGROUND, p.coloured((None, p.RED), (0, p.ORANGE), (0.2, p.GREEN))),
+                properties=(
+                    look.BACKGROUND,
+                    look.coloured((None, look.RED), (0, look.ORANGE), (0.2, look.GREEN)),
+                ),
             ),
             p.Column(
                 "success",
                 success,
                 unit="percentunit",
                 decimals=2,
-                properties=(p.BACKGROUND, p.coloured((None, p.RED), (_worst_success(suite), p.GREEN))),
+                properties=(
+                    look.BACKGROUND,
+                    look.coloured((None, look.RED), (_worst_success(suite), look.GREEN)),
+                ),
             ),
             p.Column("requests", ask.added(counted, ENDPOINT), unit="locale"),
         ],

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from perf_pipeline import conventions as names
 from perf_pipeline.monitoring.dashboards import ask, page, run_table, words
+from perf_pipeline.monitoring.dashboards import looks as look
 from perf_pipeline.monitoring.dashboards import panels as p
 from perf_pipeline.monitoring.promql import selector
 
@@ -61,7 +62,7 @@ def _outcomes() -> stat.Panel:
         unit="none",
     ).text_mode(BigValueTextMode.VALUE_AND_NAME)
     for value, (text, colour) in words.OUTCOMES.items():
-        panel = panel.override_by_name(value, [p.colour(colour), p.called(text)])
+        panel = panel.override_by_name(value, [look.colour(colour), look.called(text)])
     return panel
 
 
@@ -73,7 +74,7 @@ def _age() -> stat.Panel:
         "nightly run is missing, red after a week.",
         [p.Query(f"time() - {at}", "{{suite}} on {{target}}", instant=True)],
         unit="s",
-    ).thresholds(p.steps((None, p.GREEN), (NIGHTLY_AND_TWO_HOURS_S, p.ORANGE), (WEEK_S, p.RED)))
+    ).thresholds(look.steps((None, look.GREEN), (NIGHTLY_AND_TWO_HOURS_S, look.ORANGE), (WEEK_S, look.RED)))
 
 
 def _invalid() -> stat.Panel:
@@ -83,7 +84,7 @@ def _invalid() -> stat.Panel:
         "As of the latest run: an invalid run measured nothing that can be judged.",
         [p.Query(last, "{{suite}} on {{target}}")],
         unit="none",
-    ).thresholds(p.steps((None, p.GREEN), (1, p.YELLOW), (3, p.RED)))
+    ).thresholds(look.steps((None, look.GREEN), (1, look.YELLOW), (3, look.RED)))
 
 
 def _outcomes_over_time() -> timeseries.Panel:
@@ -95,7 +96,7 @@ def _outcomes_over_time() -> timeseries.Panel:
         unit="none",
     )
     for value, (text, colour) in words.OUTCOMES.items():
-        panel = panel.override_by_name(value, [p.colour(colour), p.called(text)])
+        panel = panel.override_by_name(value, [look.colour(colour), look.called(text)])
     return panel
 
 

@@ -14,7 +14,8 @@ from grafana_foundation_sdk.models import dashboard
 
 from perf_pipeline import conventions as names
 from perf_pipeline.monitoring.dashboards import ask
-from perf_pipeline.monitoring.dashboards.panels import BLUE, DATASOURCE, PURPLE, PanelBuilder
+from perf_pipeline.monitoring.dashboards.looks import BLUE, PURPLE
+from perf_pipeline.monitoring.dashboards.panels import DATASOURCE, PanelBuilder
 from perf_pipeline.suite import Suite
 
 COLUMNS = 24  # of Grafana's grid

@@ -1,7 +1,6 @@
 """Panels of Grafana as this project wants them: each has a title, a description, a unit and its queries.
 
-Thin wrappers of grafana-foundation-sdk's builders, whose types catch misspelt options. Colours mean the same
-everywhere: green kept, red broken, grey unknown, blue measured, orange the baseline.
+Thin wrappers of grafana-foundation-sdk's builders, whose types catch misspelt options.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import common as options
-from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import heatmap, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
@@ -21,11 +19,9 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from perf_pipeline.conventions import GRAFANA_DATASOURCE
+from perf_pipeline.monitoring.dashboards import looks
 
-GREEN, RED, GREY, BLUE, ORANGE, YELLOW = "green", "red", "#7f7f7f", "blue", "orange", "yellow"
-LIGHT_BLUE, PURPLE = "super-light-blue", "purple"
 DATASOURCE = DataSourceRef(type_val="prometheus", uid=GRAFANA_DATASOURCE)
-Properties = list[dashboard.DynamicConfigValue]
 
 
 @dataclass(frozen=True)
@@ -98,14 +94,14 @@ def stats(title: str, description: str, queries: Sequence[Query], *, unit: str) 
     panel = _asked(stat.Panel(), title, description, unit, queries)
     panel = panel.graph_mode(common.BigValueGraphMode.NONE).color_mode(common.BigValueColorMode.BACKGROUND)
     panel = panel.reduce_options(options.ReduceDataOptions().calcs(["lastNotNull"]))
-    return panel.thresholds(steps((None, GREY))).no_value("no data")
+    return panel.thresholds(looks.steps((None, looks.GREY))).no_value("no data")
 
 
 def states(title: str, description: str, queries: Sequence[Query], *, unit: str) -> statetimeline.Panel:
     """One row per series; a value holds until the next one."""
     panel = _asked(statetimeline.Panel(), title, description, unit, queries)
     panel = panel.span_nulls(True).merge_values(False).show_value(common.VisibilityMode.NEVER)
-    return panel.row_height(0.8).thresholds(steps((None, GREY))).legend(_legend(shown=True))
+    return panel.row_height(0.8).thresholds(looks.steps((None, looks.GREY))).legend(_legend(shown=True))
 
 
 def heat(title: str, description: str, query: Query, *, unit: str, step: str | None = None) -> heatmap.Panel:
@@ -160,88 +156,6 @@ def grid(
             properties.append(dashboard.DynamicConfigValue("decimals", column.decimals))
         panel = panel.override_by_name(column.title, properties)
     return panel.no_value("–")
-
-
-# ------------------------------------------------------------------ how values look
-
-
-def steps(*pairs: tuple[float | None, str]) -> builders.ThresholdsConfig:
-    """Colours from a value on; the first is ``(None, colour)``."""
-    found = [dashboard.Threshold(value=value, color=colour) for value, colour in pairs]
-    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(found)
-
-
-def named(values: Mapping[str, tuple[str, str]]) -> list[dashboard.ValueMapping]:
-    """Value as text -> (what is shown, colour)."""
-    return [
-        dashboard.ValueMap(
-            options={
-                value: dashboard.ValueMappingResult(text=text, color=colour, index=number)
-                for number, (value, (text, colour)) in enumerate(values.items())
-            }
-        )
-    ]
-
-
-def coloured(*pairs: tuple[float | None, str]) -> dashboard.DynamicConfigValue:
-    """Property of a column: the colours from a value on (to go with ``BACKGROUND``)."""
-    return dashboard.DynamicConfigValue("thresholds", steps(*pairs).build())
-
-
-def mapped(values: Mapping[str, tuple[str, str]]) -> dashboard.DynamicConfigValue:
-    return dashboard.DynamicConfigValue("mappings", named(values))
-
-
-def linked(title: str, url: str) -> dashboard.DynamicConfigValue:
-    """Property of a column or a series: where a click leads."""
-    return dashboard.DynamicConfigValue("links", [{"title": title, "url": url}])
-
-
-BACKGROUND = dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"})
-NOT_IN_LEGEND = dashboard.DynamicConfigValue(
-    "custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}
-)
-HIDDEN = dashboard.DynamicConfigValue("custom.hidden", True)
-
-
-def colour(name: str) -> dashboard.DynamicConfigValue:
-    return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": name})
-
-
-def called(name: str) -> dashboard.DynamicConfigValue:
-    return dashboard.DynamicConfigValue("displayName", name)
-
-
-def dashed(name: str) -> Properties:
-    style = dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]})
-    return [colour(name), style, *NO_POINTS]
-
-
-def stepped(name: str) -> Properties:
-    """A line that holds its value until the next one."""
-    return [
-        colour(name),
-        dashboard.DynamicConfigValue("custom.drawStyle", "line"),
-        dashboard.DynamicConfigValue("custom.lineInterpolation", "stepAfter"),
-        dashboard.DynamicConfigValue("custom.spanNulls", True),
-        *NO_POINTS,
-    ]
-
-
-def band(name: str, *, down_to: str) -> Properties:
-    """The upper edge of a band; the lower one is the series with the legend ``down_to``."""
-    return [
-        *edge(name),
-        dashboard.DynamicConfigValue("custom.fillBelowTo", down_to),
-        dashboard.DynamicConfigValue("custom.fillOpacity", 25),
-    ]
-
-
-def edge(name: str) -> Properties:
-    return [colour(name), dashboard.DynamicConfigValue("custom.lineWidth", 0), *NO_POINTS]
-
-
-NO_POINTS: Properties = [dashboard.DynamicConfigValue("custom.showPoints", "never")]
 
 
 # ------------------------------------------------------------------ within

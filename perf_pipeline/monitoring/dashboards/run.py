@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import heatmap, table, timeseries
-from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueTextMode
+from grafana_foundation_sdk.builders import heatmap, timeseries
 
 from perf_pipeline import conventions as names
-from perf_pipeline.monitoring.dashboards import ask, page, words
+from perf_pipeline.monitoring.dashboards import ask, page
+from perf_pipeline.monitoring.dashboards import looks as look
 from perf_pipeline.monitoring.dashboards import panels as p
+from perf_pipeline.monitoring.dashboards import run_summary as summary
 from perf_pipeline.monitoring.promql import selector
-from perf_pipeline.prometheus.queries import RunQueries
 from perf_pipeline.suite import Endpoint, Suite
 
 ENDPOINT = names.TAG_ENDPOINT
@@ -41,113 +41,14 @@ def run(suite: Suite) -> page.Page:
             *page.suite_links(suite.name, but=names.RUN),
         ],
         sections=[
-            page.Section("", 4, _head(), across=6),
-            page.Section("", 9, [_endpoints(suite)]),
+            page.Section("", 4, summary.tiles(), across=6),
+            page.Section("", 9, [summary.endpoints(suite)]),
             page.Section("Latency of successful requests", 9, [_heatmap(suite)]),
             page.Section("", 7, latency, across=4 if len(latency) > 6 else 3),
             page.Section("Load", 7, [_planned(), _dropped(), _users(), _own_rates()], across=4),
             page.Section("Errors", 7, [_by_status(), _by_endpoint()], across=2),
         ],
     )
-
-
-def _head() -> list[p.PanelBuilder]:
-    counted = ask.last(_requests())
-    errors = ask.last(_errors())
-    judged = ask.last(ask.of_run(names.RUN_SLO_MET))
-    outcome = p.stats(
-        "Outcome",
-        "The one word for the run, written at its end.",
-        [p.Query(ask.by(names.LABEL_OUTCOME, ask.held(ask.of_run(names.RUN_OUTCOME))), "{{outcome}}", True)],
-        unit="none",
-    ).text_mode(BigValueTextMode.NAME)
-    for value, (text, colour) in words.OUTCOMES.items():
-        outcome = outcome.override_by_name(value, [p.colour(colour), p.called(text)])
-    breached = p.stats(
-        "Objectives breached",
-        "Endpoints that did not keep an objective over the whole run, written at its end.",
-        [p.Query(f"count({judged} == 0) or on() 0 * max({judged})", "breached", True)],
-        unit="none",
-    ).thresholds(p.steps((None, p.GREEN), (1, p.RED)))
-    requests = p.stats(
-        "Requests", "Requests of the measured phase.", [p.Query(f"sum({counted})", "", True)], unit="locale"
-    ).color_mode(BigValueColorMode.NONE)
-    failed = p.stats(
-        "Failed requests",
-        "Requests of the measured phase without the expected answer.",
-        [p.Query(f"sum({errors}) or on() 0 * sum({counted})", "failed", True)],
-        unit="locale",
-    ).thresholds(p.steps((None, p.GREEN), (1, p.ORANGE)))
-    accepted = p.stats(
-        "In the baseline",
-        "Does the run count when later ones are judged?",
-        [p.Query(f"max({ask.last(ask.of_run(names.RUN_ACCEPTED))})", "accepted", True)],
-        unit="none",
-    ).mappings(p.named({"1": ("yes", p.GREEN), "0": ("no", p.GREY)}))
-    duration = p.stats(
-        "Duration",
-        "From k6's start to its end.",
-        [p.Query(f"max({ask.last(ask.of_run(names.RUN_DURATION))})", "duration", True)],
-        unit="s",
-    ).color_mode(BigValueColorMode.NONE)
-    return [outcome, breached, requests, failed, accepted, duration]
-
-
-def _endpoints(suite: Suite) -> table.Panel:
-    objective = ask.ms(ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_OBJECTIVE, quantile="0.95"))))
-    p95 = _whole_run(suite, "0.95")
-    errors = ask.by(ENDPOINT, ask.last(_errors()), "sum")
-    counted = ask.by(ENDPOINT, ask.last(_requests()), "sum")
-    verdict = ask.by(f"{ENDPOINT}, {names.LABEL_VERDICT}", ask.held(ask.of_run(names.RUN_VERDICT)))
-    met = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_SLO_MET)), "min")
-    return p.grid(
-        "Endpoints",
-        "The whole measured phase: what the pipeline judged, and while the load runs what k6 has written so "
-        "far. Change: against the baseline, what all endpoints share taken off. Noise: how much "
-        "identical runs differ here.",
-        [
-            p.Column("endpoint", label=ENDPOINT),
-            p.Column("SLO", met, properties=(p.BACKGROUND, p.mapped(words.SLO))),
-            p.Column(
-                "verdict", label=names.LABEL_VERDICT, properties=(p.BACKGROUND, p.mapped(words.VERDICTS))
-            ),
-            p.Column("p50", _whole_run(suite, "0.5"), unit="ms", decimals=1),
-            p.Column("p95", p95, unit="ms", decimals=1),
-            p.Column("objective", objective, unit="ms", decimals=0),
-            p.Column(
-                "headroom",
-                f"1 - ({p95}) / on ({ENDPOINT}) ({objective})",
-                unit="percentunit",
-                decimals=0,
-                properties=(p.BACKGROUND, p.coloured((None, p.RED), (0, p.ORANGE), (0.2, p.GREEN))),
-            ),
-            *_judged("p50", "0.5"),
-            *_judged("p95", "0.95"),
-            p.Column(
-                "success", f"1 - ({errors} or 0 * {counted}) / {counted}", unit="percentunit", decimals=2
-            ),
-            p.Column("requests", counted, unit="locale"),
-            p.Column("judged", verdict, properties=(p.HIDDEN,)),
-        ],
-        sort_by="headroom",
-    )
-
-
-def _judged(name: str, quantile: str) -> list[p.Column]:
-    change = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_CHANGE, quantile=quantile)))
-    noise = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_NOISE, quantile=quantile)))
-    return [
-        p.Column(f"change {name}", change, unit="percentunit", decimals=1),
-        p.Column(f"noise {name}", noise, unit="percentunit", decimals=1),
-    ]
-
-
-def _whole_run(suite: Suite, quantile: str) -> str:
-    """What was judged; until then the cumulative histograms, which hold the whole run so far."""
-    judged = ask.by(ENDPOINT, ask.last(ask.of_run(names.RUN_LATENCY, quantile=quantile)))
-    metrics = [endpoint.metric for endpoint in suite.endpoints.values()]
-    so_far = RunQueries(ask.TEST_ID, metrics).quantile_s(float(quantile))
-    return f"1000 * ({judged} or {so_far})"
 
 
 def _heatmap(suite: Suite) -> heatmap.Panel:
@@ -185,12 +86,14 @@ def _latency(endpoint: Endpoint) -> timeseries.Panel:
         unit="ms",
         step=PUSHED,
     )
-    panel = panel.override_by_name("p50", [p.colour(p.LIGHT_BLUE)])
-    panel = panel.override_by_name("p95", [p.colour(p.BLUE)])
-    for name, colour in (("p50", p.YELLOW), ("p95", p.ORANGE)):
+    panel = panel.override_by_name("p50", [look.colour(look.LIGHT_BLUE)])
+    panel = panel.override_by_name("p95", [look.colour(look.BLUE)])
+    for name, colour in (("p50", look.YELLOW), ("p95", look.ORANGE)):
         low, high = f"baseline {name} low", f"baseline {name} high"
-        panel = panel.override_by_name(high, [*p.band(colour, down_to=low), p.called(f"baseline {name}")])
-        panel = panel.override_by_name(low, [*p.edge(colour), p.NOT_IN_LEGEND])
+        panel = panel.override_by_name(
+            high, [*look.band(colour, down_to=low), look.called(f"baseline {name}")]
+        )
+        panel = panel.override_by_name(low, [*look.edge(colour), look.NOT_IN_LEGEND])
     return panel
 
 
@@ -211,7 +114,7 @@ def _planned() -> timeseries.Panel:
         unit="reqps",
         step=PUSHED,
     )
-    return panel.override_by_name("planned", p.dashed(p.GREY))
+    return panel.override_by_name("planned", look.dashed(look.GREY))
 
 
 def _dropped() -> timeseries.Panel:
@@ -273,15 +176,7 @@ def _by_endpoint() -> timeseries.Panel:
     return p.bars(
         "Errors by endpoint (api_errors)",
         "Measured requests without the expected answer, whatever their status (a 200 with a wrong body).",
-        [p.Query(f"{ask.new_in_step(_errors(), ENDPOINT)} or on() {none}", "{{endpoint}}")],
+        [p.Query(f"{ask.new_in_step(summary.errors(), ENDPOINT)} or on() {none}", "{{endpoint}}")],
         unit="locale",
         step=PUSHED,
     )
-
-
-def _requests() -> str:
-    return ask.of_run(names.prometheus_counter(names.METRIC_HTTP_REQS), phase=MEASURE)
-
-
-def _errors() -> str:
-    return ask.of_run(names.prometheus_counter(names.METRIC_ERRORS), phase=MEASURE)

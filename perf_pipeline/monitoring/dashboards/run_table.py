@@ -8,6 +8,7 @@ from grafana_foundation_sdk.builders import table
 
 from perf_pipeline import conventions as names
 from perf_pipeline.monitoring.dashboards import ask, words
+from perf_pipeline.monitoring.dashboards import looks as look
 from perf_pipeline.monitoring.dashboards import panels as p
 
 TEST_ID, PROFILE = names.TAG_TEST_ID, names.TAG_PROFILE
@@ -23,9 +24,12 @@ def runs(of: Callable[..., str], *, dashboard: str, more_labels: tuple[str, ...]
     length = ask.by(key, ask.last(duration))
     met = ask.last(of(names.RUN_SLO_MET))
     times = "from=${__data.fields.start.numeric}&to=${__data.fields.stop.numeric}"
-    to_run = p.linked("The run's dashboard", f"/d/{dashboard}?var-testid=${{__data.fields.run}}&{times}")
-    to_dagster = p.linked("Dagster run", f"{names.DAGSTER_URL}/runs/${{__value.raw}}")
-    red, yellow = p.coloured((None, p.GREEN), (1, p.RED)), p.coloured((None, p.GREEN), (1, p.YELLOW))
+    to_run = look.linked("The run's dashboard", f"/d/{dashboard}?var-testid=${{__data.fields.run}}&{times}")
+    to_dagster = look.linked("Dagster run", f"{names.DAGSTER_URL}/runs/${{__value.raw}}")
+    red, yellow = (
+        look.coloured((None, look.GREEN), (1, look.RED)),
+        look.coloured((None, look.GREEN), (1, look.YELLOW)),
+    )
     return p.grid(
         "Runs",
         "Runs of the shown time; one that goes on has no outcome yet. A click on the time opens the "
@@ -35,31 +39,35 @@ def runs(of: Callable[..., str], *, dashboard: str, more_labels: tuple[str, ...]
             p.Column("ended", f"1000 * {ended}", unit="dateTimeAsIso", properties=(to_run,)),
             *(p.Column(label, label=label) for label in more_labels),
             p.Column(
-                "outcome", label=names.LABEL_OUTCOME, properties=(p.BACKGROUND, p.mapped(words.OUTCOMES))
+                "outcome",
+                label=names.LABEL_OUTCOME,
+                properties=(look.BACKGROUND, look.mapped(words.OUTCOMES)),
             ),
-            p.Column("breached", _number(f"{met} == 0", met, key), properties=(p.BACKGROUND, red)),
-            p.Column("regressed", _verdicts(of, "regressed", key), properties=(p.BACKGROUND, red)),
-            p.Column("inconclusive", _verdicts(of, "inconclusive", key), properties=(p.BACKGROUND, yellow)),
+            p.Column("breached", _number(f"{met} == 0", met, key), properties=(look.BACKGROUND, red)),
+            p.Column("regressed", _verdicts(of, "regressed", key), properties=(look.BACKGROUND, red)),
+            p.Column(
+                "inconclusive", _verdicts(of, "inconclusive", key), properties=(look.BACKGROUND, yellow)
+            ),
             p.Column(
                 "in baseline",
                 ask.by(key, ask.last(of(names.RUN_ACCEPTED))),
-                properties=(p.mapped({"1": ("yes", p.GREEN), "0": ("no", p.GREY)}),),
+                properties=(look.mapped({"1": ("yes", look.GREEN), "0": ("no", look.GREY)}),),
             ),
             p.Column("duration", length, unit="s"),
             p.Column("recorded", _recorded(of, key), unit="percentunit", decimals=0),
             p.Column("revision", label=names.LABEL_REVISION),
             p.Column("run", label=TEST_ID, properties=(to_dagster,)),
-            p.Column("start", f"floor(1000 * ({ended} - {length})) - {MARGIN_MS}", properties=(p.HIDDEN,)),
-            p.Column("stop", f"ceil(1000 * {ended}) + {MARGIN_MS}", properties=(p.HIDDEN,)),
+            p.Column("start", f"floor(1000 * ({ended} - {length})) - {MARGIN_MS}", properties=(look.HIDDEN,)),
+            p.Column("stop", f"ceil(1000 * {ended}) + {MARGIN_MS}", properties=(look.HIDDEN,)),
             p.Column(
                 "known outcome",
                 _labelled(of(names.RUN_OUTCOME), names.LABEL_OUTCOME, key),
-                properties=(p.HIDDEN,),
+                properties=(look.HIDDEN,),
             ),
             p.Column(
                 "known revision",
                 ask.by(f"{key}, {names.LABEL_REVISION}", ask.last(of(names.RUN_TARGET_INFO))),
-                properties=(p.HIDDEN,),
+                properties=(look.HIDDEN,),
             ),
         ],
         sort_by="ended",

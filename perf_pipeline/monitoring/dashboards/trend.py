@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import statetimeline, timeseries
 
 from perf_pipeline import conventions as names
 from perf_pipeline.monitoring.dashboards import ask, page, run_table, words
+from perf_pipeline.monitoring.dashboards import looks as look
 from perf_pipeline.monitoring.dashboards import panels as p
 from perf_pipeline.suite import Endpoint, Suite
 
@@ -67,10 +68,12 @@ def _dots(suite: Suite, endpoint: Endpoint) -> timeseries.Panel:
         queries,
         unit="ms",
     )
-    panel = panel.override_by_regexp("/^p(50|95)/", [p.colour(p.GREY), p.linked("Dagster run", _DAGSTER)])
+    panel = panel.override_by_regexp(
+        "/^p(50|95)/", [look.colour(look.GREY), look.linked("Dagster run", _DAGSTER)]
+    )
     for verdict, (_, colour) in words.VERDICTS.items():
-        panel = panel.override_by_regexp(f"/^p(50|95) {verdict}$/", [p.colour(colour)])
-    return panel.override_by_regexp("/^baseline/", p.stepped(p.ORANGE))
+        panel = panel.override_by_regexp(f"/^p(50|95) {verdict}$/", [look.colour(colour)])
+    return panel.override_by_regexp("/^baseline/", look.stepped(look.ORANGE))
 
 
 _DAGSTER = f"{names.DAGSTER_URL}/runs/${{__field.labels.{TEST_ID}}}"
@@ -88,4 +91,4 @@ def _verdicts(suite: Suite) -> statetimeline.Panel:
         [p.Query(ask.by(ENDPOINT, " or ".join(terms)), "{{endpoint}}")],
         unit="none",
     )
-    return panel.mappings(p.named(numbered))
+    return panel.mappings(look.named(numbered))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perf_pipeline.core.model import Outcome, Verdict
-from perf_pipeline.monitoring.dashboards.panels import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW
+from perf_pipeline.monitoring.dashboards.looks import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW
 
 OUTCOMES: dict[str, tuple[str, str]] = {
     Outcome.PASSED.value: ("passed", GREEN),
