@@ -282,14 +282,15 @@ class TestUsersAtAPace:
     def test_are_missing_iterations_when_the_target_stalls_and_its_late_answers_tell_why(
         self, tmp_path: Path, k6: K6, sink: Sink
     ) -> None:
-        suite = tiny_suite(tmp_path, pace=0.5, seconds=5, max_users=10)
-        with TinyTarget(stall_at=3.5, stall_for=2) as target:
+        suite = tiny_suite(tmp_path, pace=0.5, seconds=7, max_users=10)
+        with TinyTarget(stall_at=7, stall_for=2) as target:
             result = load(tmp_path, suite, k6, target.url, sink.url)
         assert result.dropped_iterations == 0
         assert result.counts["page"].failed == 0
         short = self.shortfall(tmp_path, suite, result)
         assert short is not None
-        assert 25 <= short.missing <= 40
+        # Ten users wait 1.5 to 2 s each instead of 0.5 s: two or three iterations lost by each, less at the edges.
+        assert 15 <= short.missing <= 40
         assert short.by_late_answers
 
 
