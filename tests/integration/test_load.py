@@ -289,7 +289,7 @@ class TestUsersAtAPace:
         assert result.counts["page"].failed == 0
         short = self.shortfall(tmp_path, suite, result)
         assert short is not None
-        # Ten users wait 1.5 to 2 s each instead of 0.5 s: two or three iterations lost by each, less at the edges.
+        # Ten users wait 1.5 to 2 s instead of 0.5 s: each loses two or three iterations, fewer at the edges.
         assert 15 <= short.missing <= 40
         assert short.by_late_answers
 
