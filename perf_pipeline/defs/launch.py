@@ -11,6 +11,7 @@ from pathlib import Path
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunConfig
 from dagster._core.execution.api import execute_run
 from dagster._core.instance.ref import InstanceRef
+from dagster._utils.interrupts import capture_interrupts
 
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.model import RunReport, RunRequest
@@ -80,9 +81,13 @@ def run_benchmark(
         try:
             with hangup_interrupts(), terminable(instance, run.run_id):
                 execute_run(reconstructable_job(run.job_name), run, instance)
+        except KeyboardInterrupt:
+            pass  # a second Ctrl-C while the first one's run was ending: how it ended is read below
         finally:
-            _end_if_not_begun(instance, run.run_id)
-        return _result(instance, run.run_id, home)
+            with capture_interrupts():
+                _end_if_not_begun(instance, run.run_id)
+        with capture_interrupts():
+            return _result(instance, run.run_id, home)
 
 
 def _check(suite_name: str, request: RunRequest) -> None:
