@@ -26,13 +26,6 @@ histograms (buckets 9 % wide), milliseconds; counts of the measured phase.
 
 | endpoint | p50 exact | p50 Prometheus | p95 exact | p95 Prometheus | requests exact | Prometheus |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
-COST = """
-## What a run costs beside its load
-
-Seconds, of the runs above that came to a verdict (median). The load takes {load:.0f} s.
-
-| part | seconds |
-| --- | ---: |"""
 
 
 def main() -> int:
@@ -42,7 +35,6 @@ def main() -> int:
     parser.add_argument("--home", type=Path, required=True)
     home = parser.parse_args().home
     results = json.loads((home / "evidence.json").read_text())
-    timed = [result for result in results if result.get("time_s") and result["exit"] in (0, 3, 4)]
     last = next(result for result in reversed(results) if result["case"].startswith("identical"))
     folder = next((home / "runs").glob(f"{last['run']}*"))
     record = json.loads((folder / "report.json").read_text())["run"]
@@ -66,19 +58,7 @@ def main() -> int:
             f"| {row['exact_p95_ms']:.2f} | {row['prometheus_p95_ms']:.2f} "
             f"| {row['exact_succeeded']} | {row['prometheus_succeeded']} |"
         )
-    print(COST.format(load=median([result["time_s"]["load"] for result in timed])))
-    parts = [name for name in timed[0]["time_s"] if name != "load"]
-    for part in parts:
-        print(f"| {part} | {median([result['time_s'].get(part, 0.0) for result in timed]):.1f} |")
-    total = [sum(seconds for name, seconds in result["time_s"].items() if name != "load") for result in timed]
-    share = median(total) / 300
-    print(f"| **all** | **{median(total):.1f}** |\n\nOf a test of five minutes that is {100 * share:.1f} %.")
     return 0
-
-
-def median(values: list[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2]
 
 
 if __name__ == "__main__":
