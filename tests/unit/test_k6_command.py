@@ -173,7 +173,12 @@ class TestTheAllowList:
         suite = builders.suite(allowed_origins=("https://staging.example",))
         staging = TARGET.model_copy(update={"name": "staging", "base_url": "https://staging.example"})
         check_origin(suite, staging, "https://staging.example:443/")
-        for elsewhere in ("http://staging.example", "https://staging.example:8443", "https://example"):
+        for elsewhere in (
+            "http://staging.example",
+            "https://staging.example:8443",
+            "https://staging.example:0",
+            "https://example",
+        ):
             with pytest.raises(CapExceededError, match="not in allowed_origins of suite multiplayer"):
                 check_origin(suite, staging, elsewhere)
 
