@@ -14,6 +14,7 @@ from dagster import DagsterInstance, DagsterRun, Failure, InputContext, IOManage
 
 from perf_pipeline.conventions import VALUES_FOLDER
 from perf_pipeline.core.model import Frozen
+from perf_pipeline.files import write_whole
 
 FIRST_STEP = "monitoring_stack"
 
@@ -46,7 +47,7 @@ def value_path(home: Path, benchmark: str, asset: str) -> Path:
 def read_value(home: Path, benchmark: str, asset: str, model: type[Value]) -> Value | None:
     """None when that step has not left a value. Raises pydantic's ValidationError for one that is damaged."""
     try:
-        text = value_path(home, benchmark, asset).read_text()
+        text = value_path(home, benchmark, asset).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     return model.model_validate_json(text)
@@ -60,10 +61,7 @@ class ValuesByBenchmark(IOManager):
 
     def handle_output(self, context: OutputContext, obj: Frozen) -> None:
         path = value_path(self._home, _benchmark(context), context.asset_key.path[-1])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(obj.model_dump_json(indent=1))
-        part.replace(path)  # a reader sees the whole value or none
+        write_whole(path, obj.model_dump_json(indent=1))
 
     def load_input(self, context: InputContext) -> Any:
         benchmark, asset = _benchmark(context), context.asset_key.path[-1]

@@ -14,12 +14,13 @@ import pytest
 import report_examples as examples
 
 from perf_pipeline.core.model import Reason
+from perf_pipeline.files import write_whole
 from perf_pipeline.report.html import render_html
 from perf_pipeline.report.json_report import ReportError, read_json, render_json
 from perf_pipeline.report.junit import render_junit
 from perf_pipeline.report.markdown import render_markdown
 from perf_pipeline.report.view import RunView, build_view
-from perf_pipeline.report.write import write_reports, write_whole
+from perf_pipeline.report.write import write_reports
 
 HOSTILE = '<script>alert("x")</script>&"\''
 
