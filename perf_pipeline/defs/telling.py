@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from perf_pipeline.conventions import RUNS_LOOKED_AT, TOLD_SAMPLES
+from perf_pipeline.conventions import PHASE_SETUP, RUNS_LOOKED_AT, TOLD_SAMPLES
 from perf_pipeline.core.model import Outcome, RunRecord, StackState
 from perf_pipeline.core.run_samples import (
     BaselineBand,
@@ -29,7 +29,7 @@ from perf_pipeline.core.run_samples import (
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.files import write_whole
-from perf_pipeline.load.progress import PHASE_SETUP, Progress
+from perf_pipeline.load.progress import Progress
 from perf_pipeline.prometheus.errors import RemoteWriteError, TooLateError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.errors import StoreError

@@ -7,10 +7,15 @@ import json
 import socket
 from dataclasses import dataclass
 
-from perf_pipeline.conventions import METRIC_ERRORS, METRIC_HTTP_REQS, PHASE_MEASURE, PHASE_WARMUP
+from perf_pipeline.conventions import (
+    METRIC_ERRORS,
+    METRIC_HTTP_REQS,
+    PHASE_MEASURE,
+    PHASE_SETUP,
+    PHASE_WARMUP,
+)
 
 ASK_TIMEOUT_S = 0.5
-PHASE_SETUP = "setup"
 PHASE_FINISH = "finish"  # the plan is over; k6 waits for the last answers
 
 

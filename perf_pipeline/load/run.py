@@ -141,7 +141,7 @@ def _result(
     tripped = breaker_tripped(code, log.stopped_by_threshold, log.load_clock_s, plan.planned_s)
     if tripped:
         meaning = exit_codes.BREAKER_TRIPPED
-    finished = code in (exit_codes.OK, exit_codes.THRESHOLDS_FAILED)
+    finished = code in names.K6_ENDED
     clock = time.monotonic()
     if not raw.exists():
         if log.load_began:
@@ -205,7 +205,7 @@ def breaker_tripped(code: int, said_so: bool, load_clock_s: float | None, planne
     ``said_so``: in its log; ``load_clock_s``: where k6's clock stood at its end, None: it was never told.
     """
     early = load_clock_s is not None and load_clock_s < planned_s - EARLY_S
-    return code == exit_codes.THRESHOLDS_FAILED and (said_so or early)
+    return code == names.K6_THRESHOLDS_FAILED and (said_so or early)
 
 
 def _nothing_sent(meaning: str, errors: str, folder: Path) -> str:
