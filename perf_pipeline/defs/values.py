@@ -14,16 +14,15 @@ from dagster import DagsterInstance, DagsterRun, Failure, InputContext, IOManage
 
 from perf_pipeline.conventions import VALUES_FOLDER
 from perf_pipeline.core.model import Frozen
+from perf_pipeline.defs.naming import FIRST_STEP, step_name
 from perf_pipeline.files import write_whole
-
-FIRST_STEP = "monitoring_stack"
 
 Value = TypeVar("Value", bound=Frozen)
 
 
 def benchmark_id(instance: DagsterInstance, run: DagsterRun) -> str:
     """Id of the benchmark that a Dagster run belongs to: its own, or that of the run it re-executes."""
-    while run.step_keys_to_execute is not None and not any(map(_is_first, run.step_keys_to_execute)):
+    while run.step_keys_to_execute is not None and FIRST_STEP not in map(step_name, run.step_keys_to_execute):
         parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
         if parent is None:
             break
@@ -33,11 +32,9 @@ def benchmark_id(instance: DagsterInstance, run: DagsterRun) -> str:
 
 def suites_begun_by(run: DagsterRun) -> list[str]:
     """The suites of which a Dagster run begins a benchmark; more than one would share its id."""
-    return sorted(key.rpartition("__")[0] for key in run.step_keys_to_execute or () if _is_first(key))
-
-
-def _is_first(step_key: str) -> bool:
-    return step_key.rpartition("__")[2] == FIRST_STEP
+    return sorted(
+        key.rpartition("__")[0] for key in run.step_keys_to_execute or () if step_name(key) == FIRST_STEP
+    )
 
 
 def value_path(home: Path, benchmark: str, asset: str) -> Path:
