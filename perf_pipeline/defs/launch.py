@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,11 +105,9 @@ def _check(suite_name: str, request: RunRequest) -> None:
     check_request(load_suite(found[suite_name]), request)
 
 
-@contextmanager
-def _instance(dagster_home: Path) -> Iterator[DagsterInstance]:
-    reference = InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE)
-    with DagsterInstance.from_ref(reference) as instance:
-        yield instance
+def _instance(dagster_home: Path) -> DagsterInstance:
+    """A context manager, as instances are."""
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE))
 
 
 def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest) -> DagsterRun:

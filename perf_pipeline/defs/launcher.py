@@ -7,8 +7,8 @@ running for ever and keep its place in the pool.
 
 from __future__ import annotations
 
-from dagster import DagsterRun
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster import DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from perf_pipeline.defs.owner import is_owned, owner_has_died
