@@ -16,6 +16,7 @@ from perf_pipeline.conventions import VALUES_FOLDER
 from perf_pipeline.core.model import Frozen
 from perf_pipeline.defs.naming import FIRST_STEP, step_name
 from perf_pipeline.files import write_whole
+from perf_pipeline.project import run_folder
 
 Value = TypeVar("Value", bound=Frozen)
 
@@ -38,7 +39,7 @@ def suites_begun_by(run: DagsterRun) -> list[str]:
 
 
 def value_path(home: Path, benchmark: str, asset: str) -> Path:
-    return home / "runs" / benchmark / VALUES_FOLDER / f"{asset}.json"
+    return run_folder(home, benchmark) / VALUES_FOLDER / f"{asset}.json"
 
 
 def read_value(home: Path, benchmark: str, asset: str, model: type[Value]) -> Value | None:
