@@ -49,6 +49,8 @@ _EXIT_CODES = {
     Outcome.REGRESSED: 3,
     Outcome.PASSED: 0,
 }
+MEASURED = frozenset({Outcome.INVALID, Outcome.SLO_BREACHED, Outcome.REGRESSED, Outcome.PASSED})
+VALID = MEASURED - {Outcome.INVALID}  # what was measured can be trusted
 
 
 class Verdict(StrEnum):

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from perf_pipeline.conventions import PHASE_SETUP, RUNS_LOOKED_AT, TOLD_SAMPLES
-from perf_pipeline.core.model import Outcome, RunRecord, StackState
+from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, StackState
 from perf_pipeline.core.run_samples import (
     BaselineBand,
     SeriesSample,
@@ -33,7 +33,6 @@ from perf_pipeline.load.progress import Progress
 from perf_pipeline.prometheus.errors import RemoteWriteError, TooLateError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.errors import StoreError
-from perf_pipeline.store.mapping import MEASURED
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite

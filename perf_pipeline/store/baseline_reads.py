@@ -10,11 +10,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import WaitingRun
-from perf_pipeline.core.model import BaselineRef, Fingerprint
+from perf_pipeline.core.model import VALID, BaselineRef, Fingerprint
 from perf_pipeline.core.signs import Signs
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.database import Database
-from perf_pipeline.store.mapping import VALID, baseline_member, promotion
+from perf_pipeline.store.mapping import baseline_member, promotion
 from perf_pipeline.store.tables import BaselineRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, Promotion, StoredBaseline
 from perf_pipeline.suite import BaselinePolicy

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
+from perf_pipeline.core.model import VALID
 from perf_pipeline.store import baseline_sets as sets
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
-from perf_pipeline.store.mapping import VALID, outcome_of
+from perf_pipeline.store.mapping import outcome_of
 from perf_pipeline.store.tables import BaselineRow, RunRow
 from perf_pipeline.suite import BaselinePolicy
 
