@@ -99,6 +99,8 @@ class Samples:
         return self.duration_ms[self.ok]
 
 
+NO_SAMPLES = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
+
 RunSamples = Mapping[str, Samples]
 """Endpoint name -> its samples."""
 
@@ -226,6 +228,9 @@ class PrometheusFigures(Frozen):
     failed: int | None
     sent: int | None
     success_ratio: float | None = None  # succeeded of sent
+
+
+NO_FIGURES = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
 
 
 class Reconciliation(Frozen):

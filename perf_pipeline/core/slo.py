@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from perf_pipeline.core.model import (
+    NO_FIGURES,
     EndpointCount,
     EndpointSlo,
     LoadResult,
@@ -27,7 +28,6 @@ from perf_pipeline.core.validity import judge_validity
 from perf_pipeline.core.wording import listing, milliseconds, percent
 from perf_pipeline.suite import Endpoint, Profile, Suite
 
-_NOTHING_RECORDED = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
 _NOTHING_SENT = EndpointCount(planned=None, sent=0, succeeded=0, failed=0)
 
 
@@ -76,7 +76,7 @@ def evaluate_slos(
             endpoint,
             count=load.counts.get(name, _NOTHING_SENT),
             samples=samples.get(name),
-            figures=snapshot.figures.get(name, _NOTHING_RECORDED),
+            figures=snapshot.figures.get(name, NO_FIGURES),
             seconds=seconds,
             errors=load.errors_by_kind.get(name, {}),
         )

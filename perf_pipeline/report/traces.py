@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perf_pipeline.core.model import RunRecord, RunSamples, Samples
+from perf_pipeline.core.model import NO_SAMPLES, RunRecord, RunSamples
 from perf_pipeline.suite import Profile, Suite
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def endpoint_trace(
     endpoint: str, *, record: RunRecord, samples: RunSamples, baseline: Sequence[RunSamples]
 ) -> Trace:
     objective = next(slo.p95_objective_ms for slo in record.slo.endpoints if slo.endpoint == endpoint)
-    mine = samples.get(endpoint, _NOTHING)
+    mine = samples.get(endpoint, NO_SAMPLES)
     t_s, durations = mine.t_ms[mine.ok] / 1000.0, mine.successful_ms()
     shown = _thin(durations)
     bins_t, p50, p95 = _binned(t_s, durations)
@@ -98,7 +98,7 @@ def endpoint_trace(
         baseline_curves=tuple(
             curve
             for run in baseline
-            if (curve := _curve(run.get(endpoint, _NOTHING).successful_ms())) is not None
+            if (curve := _curve(run.get(endpoint, NO_SAMPLES).successful_ms())) is not None
         ),
     )
 
@@ -132,9 +132,6 @@ def rate_trace(
         users=np.array(users["values"], dtype=np.float64),
         lost_s=_lost_s(record),
     )
-
-
-_NOTHING = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
 
 
 def _span(record: RunRecord, samples: RunSamples) -> float:

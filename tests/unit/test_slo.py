@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from builders import counts, load_result, profile, samples, snapshot, stack_state, suite
 
-from perf_pipeline.core.model import Samples, SloStatus
+from perf_pipeline.core.model import NO_SAMPLES, Samples, SloStatus
 from perf_pipeline.core.slo import evaluate_slos, slo_report
 from perf_pipeline.suite import Objectives
-
-NOTHING = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, bool))
 
 
 def judged(run, *, the_suite=None, **load):
@@ -101,7 +99,7 @@ class TestNoData:
         assert (row.status, row.p95_ms, row.error_ratio) == (SloStatus.NO_DATA, None, None)
 
     def test_makes_an_otherwise_valid_run_invalid(self):
-        run = samples() | {"get_news": NOTHING}
+        run = samples() | {"get_news": NO_SAMPLES}
         no_plan = load_result(
             run, counts=counts(run, planned=None), planned_iterations=None, completed_iterations=0
         )
