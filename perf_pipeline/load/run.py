@@ -19,11 +19,12 @@ from perf_pipeline.load.cpu import cpu_use
 from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.load.limits import Requirements, check_caps, check_origin, check_requirements, inspect
 from perf_pipeline.load.probe import K6
-from perf_pipeline.load.progress import Progress, ProgressApi, free_port
+from perf_pipeline.load.progress import Progress, ProgressApi
 from perf_pipeline.load.samples import ReadSamples, read_csv, write_parquet
 from perf_pipeline.load.script import script_hash
 from perf_pipeline.load.session import Plan, Session, run_k6
 from perf_pipeline.load.stall import dropped_while_held, target_lost_at
+from perf_pipeline.ports import free_port
 from perf_pipeline.suite import Profile, Suite, Target
 
 HANG_MARGIN_S = 30.0

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from perf_pipeline import ports
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
-from perf_pipeline.stack import ports, prometheus_server, tools
+from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.embedded import USUAL_BACKEND_PORT, EmbeddedStack
 from perf_pipeline.stack.lock import HostLock

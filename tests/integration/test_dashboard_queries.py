@@ -22,12 +22,13 @@ import prometheus35
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
 
 from perf_pipeline import conventions as names
+from perf_pipeline import ports
 from perf_pipeline.core.model import LoadResult
 from perf_pipeline.defs.values import read_value
 from perf_pipeline.monitoring.dashboards import ask, dashboard_files
 from perf_pipeline.monitoring.dashboards.reading import Question, questions
 from perf_pipeline.monitoring.rules import recording_rules, rules_path
-from perf_pipeline.stack import ports, prometheus_server
+from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus

@@ -21,6 +21,7 @@ from stack_parts import TOOLS, answering, reply, suite_for
 from perf_pipeline import processes
 from perf_pipeline.conventions import ENV_LOCK
 from perf_pipeline.core.model import RunRequest, StackState
+from perf_pipeline.ports import free_port
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.stack.embedded import EmbeddedStack
 from perf_pipeline.stack.external import ExternalStack
@@ -267,9 +268,7 @@ class TestTheExternalStack:
     ) -> None:
         config = tmp_path / "prometheus.yml"
         config.write_text("global: {}\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         command = [
             find_or_install_prometheus(TOOLS),
             f"--config.file={config}",
