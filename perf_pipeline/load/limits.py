@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from perf_pipeline.conventions import PHASE_MEASURE, TAG_PHASE
 from perf_pipeline.load.command import scenario_flags
+from perf_pipeline.load.durations import seconds
 from perf_pipeline.load.errors import CapExceededError, LoadError
 from perf_pipeline.load.probe import K6
 from perf_pipeline.origins import origin
@@ -23,8 +23,6 @@ K6_DEFAULT_TIMEOUT_S = 60.0  # k6's own setupTimeout and teardownTimeout
 ROUNDING = 1.001
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -155,16 +153,6 @@ def _check(where: str, target: Target, *, users: int, duration_s: float, request
                 f"{where} would use {wanted:g} {unit}, but limits.{limit} of the target allows {allowed:g}: "
                 "lower the profile or raise the limit."
             )
-
-
-def seconds(text: str | None, default: float = 0.0) -> float:
-    """A duration as Go writes it (``1m30s``, ``500ms``). Raises ValueError."""
-    if text is None:
-        return default
-    parts = _DURATION.findall(text)
-    if not parts:
-        raise ValueError(f"not a duration: {text!r}")
-    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 def _users(scenario: dict[str, Any]) -> int:
