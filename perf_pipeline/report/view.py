@@ -12,6 +12,7 @@ from typing import Any
 
 from perf_pipeline.core.model import (
     Outcome,
+    PrometheusSnapshot,
     Reason,
     RunRecord,
     RunSamples,
@@ -148,7 +149,7 @@ def build_view(
             f"p95 within {f.percent(suite.verdict.tolerance_p95_ratio)}"
         ),
         quality=quality_facts(record),
-        reconciliation=_reconciliation(record),
+        reconciliation=reconciliation_views(record.snapshot),
         conditions=condition_facts(record),
         fingerprint=tuple(
             Fact(name.replace("_", " "), str(value))
@@ -215,8 +216,9 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
-    recorded = {name: one.success_ratio for name, one in record.snapshot.figures.items()}
+def reconciliation_views(snapshot: PrometheusSnapshot) -> tuple[ReconciliationView, ...]:
+    """One row per endpoint: the exact figures and those of Prometheus."""
+    recorded = {name: one.success_ratio for name, one in snapshot.figures.items()}
     return tuple(
         ReconciliationView(
             endpoint=row.endpoint,
@@ -231,5 +233,5 @@ def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
             prometheus_success=f.success(recorded.get(row.endpoint)),
             note=row.note,
         )
-        for row in record.snapshot.reconciliation
+        for row in snapshot.reconciliation
     )
