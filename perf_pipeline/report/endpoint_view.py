@@ -49,7 +49,6 @@ class EndpointView:
     used: float | None  # p95 as a share of its objective, from 0 to 1 and beyond
     prometheus_p95: str
     prometheus_difference: str
-    achieved: str
     slo_sentence: str
     verdict_sentence: str  # the figures, and the advice if there is any
     advice: str
@@ -143,7 +142,6 @@ def endpoint_view(
         prometheus_difference=(
             f.change(slo.prometheus_p95_ms / slo.p95_ms) if slo.prometheus_p95_ms and slo.p95_ms else ""
         ),
-        achieved=f.per_second(slo.achieved_per_s),
         slo_sentence=slo.sentence,
         verdict_sentence=_verdict_sentence(verdict) if compared and verdict else "",
         advice=verdict.advice if compared and verdict else "",

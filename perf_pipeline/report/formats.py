@@ -94,13 +94,6 @@ def _change_number(factor: float | None) -> str:
     return "+0.0" if text == "-0.0" else text
 
 
-def per_second(rate: float | None) -> str:
-    """``35.1 /s``."""
-    if rate is None or not math.isfinite(rate):
-        return NONE
-    return f"{rate:,.1f} /s" if rate < 99.95 else f"{rate:,.0f} /s"
-
-
 def duration(seconds: float | None) -> str:
     """``0.21 s``, ``4.2 s``, ``42 s``, ``2 min 5 s``, ``1 h 2 min``."""
     if seconds is None or not math.isfinite(seconds):
