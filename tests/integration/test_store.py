@@ -520,9 +520,7 @@ class TestDecisionsByHand:
         assert ran(store, "run-2", 11) == "entered the baseline (1 of 10 runs)"
         assert {one.action for one in store.promotions()} == {"automatic", "pin", "clear"}
 
-    def test_must_name_the_baseline_to_clear(self, store: Store) -> None:
-        with pytest.raises(StoreError, match="say which baseline"):
-            store.clear(suite="multiplayer", **WHY)
+    def test_cannot_clear_a_baseline_that_is_not_there(self, store: Store) -> None:
         with pytest.raises(StoreError, match="there is no baseline for"):
             store.clear(**PLACE, **WHY)
 
