@@ -35,6 +35,14 @@ class Endpoint(Frozen):
     record: str  # its short name in the recorded SLO, ``slo:<record>:p95_under_300ms``
     slo: Objectives
 
+    def calls_in(self, iterations: int) -> int:
+        """How often so many iterations call it.
+
+        Iteration i calls an endpoint of weight w ``floor((i + 1) * w) - floor(i * w)`` times, so n iterations
+        call it ``floor(n * w)`` times.
+        """
+        return int(iterations * self.weight + 1e-9)
+
 
 class MinSamples(Frozen):
     """Fewest successful requests from which a quantile of one endpoint is taken seriously."""
@@ -157,12 +165,8 @@ class Suite(Frozen):
         return sum(endpoint.weight for endpoint in self.endpoints.values())
 
     def planned_requests(self, profile: Profile) -> dict[str, int] | None:
-        """Endpoint -> measured requests the plan holds; None in a closed model.
-
-        An endpoint of weight w is called ``floor((i + 1) * w) - floor(i * w)`` times in iteration i, so n
-        iterations call it ``floor(n * w)`` times.
-        """
+        """Endpoint -> measured requests the plan holds; None in a closed model."""
         iterations = profile.planned_iterations
         if iterations is None:
             return None
-        return {name: int(iterations * endpoint.weight + 1e-9) for name, endpoint in self.endpoints.items()}
+        return {name: endpoint.calls_in(iterations) for name, endpoint in self.endpoints.items()}
