@@ -42,4 +42,4 @@ def listing(items: Sequence[str], limit: int = 7) -> str:
 
 def count(number: int, noun: str) -> str:
     """``1 endpoint``, ``7 endpoints``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -119,15 +119,3 @@ def offset(seconds: float) -> str:
     """A moment in a run: ``1:05``."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02d}"
-
-
-def plural(number: int, noun: str, nouns: str | None = None) -> str:
-    """``1 run``, ``5 runs``."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
-
-
-def names(values: list[str], most: int = 3) -> str:
-    """``a, b, c and 4 more``."""
-    if len(values) <= most + 1:
-        return ", ".join(values)
-    return f"{', '.join(values[:most])} and {len(values) - most} more"

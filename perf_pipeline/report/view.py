@@ -17,12 +17,14 @@ from perf_pipeline.core.model import (
     RunRecord,
     RunSamples,
 )
+from perf_pipeline.core.wording import listing
 from perf_pipeline.report import formats as f
 from perf_pipeline.report.endpoint_view import EndpointView, endpoint_view, line_for
 from perf_pipeline.report.facts import (
     Fact,
     File,
     Hint,
+    baseline_line,
     condition_facts,
     head_facts,
     hints,
@@ -190,15 +192,7 @@ def _reasons(record: RunRecord) -> list[Reason]:
 
 
 def _comparison_line(record: RunRecord) -> str:
-    comparison = record.comparison
-    if not comparison.compared or comparison.baseline is None:
-        return comparison.why_not or "not compared with a baseline."
-    runs = comparison.baseline
-    revisions = runs.compared_revisions
-    word = "revision" if len(revisions) == 1 else "revisions"
-    pinned = "pinned " if runs.mode == "pinned" else ""
-    text = f.plural(len(runs.compared_run_ids), f"{pinned}baseline run")
-    return f"{text} of {word} {f.names(revisions)}" if revisions else text
+    return baseline_line(record) or record.comparison.why_not or "not compared with a baseline."
 
 
 def _missing(record: RunRecord) -> str:
@@ -208,7 +202,8 @@ def _missing(record: RunRecord) -> str:
     number = len(runs.missing_run_ids)
     who = "run belongs" if number == 1 else "runs belong"
     return (
-        f"{number} more {who} to the baseline but the raw samples are gone: {f.names(runs.missing_run_ids)}."
+        f"{number} more {who} to the baseline but the raw samples are gone: "
+        f"{listing(runs.missing_run_ids, limit=4)}."
     )
 
 

@@ -253,7 +253,7 @@ MARKDOWN = """\
 - where: local, http://127.0.0.1:8000
 - when: 2026-11-20 12:00:00 UTC, 1 min 50 s measured
 - revision: rev-2
-- against: 5 baseline runs, revision rev-1
+- against: 5 baseline runs of revision rev-1
 - launched by: tests
 - run: 0f1e2d3c-0000-4000-8000-000000000001
 
