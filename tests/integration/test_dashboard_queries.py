@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -15,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import prometheus35
+import pytest
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
+from postgres import missing
 
 from perf_pipeline import conventions as names
 from perf_pipeline import ports
@@ -33,7 +31,6 @@ from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite_file import load_suite
-from tests.integration.postgres import missing
 
 TOOLS = SOURCE / ".tools"
 RUN_TIMEOUT_S = 60

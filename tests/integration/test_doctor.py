@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from stack_parts import TOOLS, answering, reply, suite_for
 
 from perf_pipeline.stack.doctor import Check, run_checks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project
 from load_parts import TinyTarget, ready_stack, tiny_suite
 

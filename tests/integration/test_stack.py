@@ -14,8 +14,6 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from stack_parts import TOOLS, answering, reply, suite_for
 
 from perf_pipeline import processes
