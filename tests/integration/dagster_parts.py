@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import psutil
+from stack_parts import SOURCE, TOOLS
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import RunRequest
@@ -23,7 +24,6 @@ from perf_pipeline.monitoring.k6_suite import suite_json
 from perf_pipeline.ports import free_port
 from perf_pipeline.suite_file import load_suite
 
-SOURCE = Path(__file__).resolve().parents[2]
 SUITE = "tiny"
 PROFILE = "tiny"
 JOB = "benchmark_tiny"
@@ -54,7 +54,7 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     return {
         names.ENV_ROOT: str(root),
         names.ENV_HOME: str(root / "home"),
-        names.ENV_TOOLS: os.environ.get(names.ENV_TOOLS, str(SOURCE / ".tools")),
+        names.ENV_TOOLS: str(TOOLS),
         names.ENV_STORE_URL: f"sqlite:///{root / 'home' / names.STORE_FILE}",
         "DAGSTER_HOME": str(root / "home" / "dagster"),
         **more,

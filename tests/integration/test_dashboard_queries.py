@@ -18,6 +18,7 @@ import prometheus35
 import pytest
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
 from postgres import missing
+from stack_parts import TOOLS
 
 from perf_pipeline import conventions as names
 from perf_pipeline import ports
@@ -32,7 +33,6 @@ from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite_file import load_suite
 
-TOOLS = SOURCE / ".tools"
 RUN_TIMEOUT_S = 60
 WANTED_RUNS, MOST_RUNS = 2, 4
 PROMTOOL_TIMEOUT_S = 30

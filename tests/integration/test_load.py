@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from load_parts import Sink, TinyTarget, ready_stack, remote_write_sink, tiny_suite
+from stack_parts import NOBODY
 
 from perf_pipeline import conventions as names
 from perf_pipeline import processes
@@ -28,8 +29,6 @@ from perf_pipeline.load.progress import Progress
 from perf_pipeline.load.run import run_load
 from perf_pipeline.load.samples import load_samples
 from perf_pipeline.suite import Suite
-
-NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
 @pytest.fixture(scope="session")
