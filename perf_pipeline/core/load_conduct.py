@@ -143,8 +143,8 @@ def judge_generator(load: LoadResult, found: Validity) -> None:
     if too_many and planned and not ended_by_target(load):
         sentence = (
             f"the generator was short: k6 could not start {short} of {planned} planned iterations "
-            f"({percent(short / planned)}, allowed 1 %) although the target answered in time; "
-            "allow more users (max_users) or use a larger machine"
+            f"({percent(short / planned)}, allowed {percent(MAX_UNSENT_RATIO)}) although the target answered "
+            "in time; allow more users (max_users) or use a larger machine"
         )
         found.invalid("generator_short", sentence)
     elif short > 0:

@@ -25,7 +25,7 @@ from perf_pipeline.core.model import (
     StackState,
 )
 from perf_pipeline.core.validity import judge_validity
-from perf_pipeline.core.wording import listing, milliseconds, percent
+from perf_pipeline.core.wording import as_promised, listing, milliseconds, percent
 from perf_pipeline.suite import Endpoint, Profile, Suite
 
 _NOTHING_SENT = EndpointCount(planned=None, sent=0, succeeded=0, failed=0)
@@ -104,7 +104,7 @@ def _evaluate(
         broken.append(f"{failed}{kinds}, objective {percent(slo.error_ratio)}")
     for name, value, objective in (("p95", p95, slo.p95_ms), ("p50", p50, slo.p50_ms)):
         if value is not None and objective is not None and value > objective:
-            over = f"over its {milliseconds(objective)} objective"
+            over = f"over its {as_promised(objective)} ms objective"
             broken.append(f"{name} {milliseconds(value)} {over} (n {count.succeeded})")
     if not count.sent:
         status, sentence = SloStatus.NO_DATA, "no request was measured"

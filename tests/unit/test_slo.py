@@ -68,12 +68,12 @@ class TestFailures:
         run = with_durations([2.6] * 550, ok=[False] * 550)
         row = judged(run, errors_by_kind={"get_news": {"status 500": 550}})["get_news"]
         assert (row.status, row.p95_ms, row.headroom_ratio) == (SloStatus.BREACHED, None, None)
-        assert row.sentence == "100 % of 550 requests failed (status 500), objective 1.0 %"
+        assert row.sentence == "100 % of 550 requests failed (status 500), objective 1 %"
 
     def test_over_the_error_objective_is_breached_whatever_the_p95(self):
         row = judged(with_durations([5.0] * 500, ok=[True] * 490 + [False] * 10))["get_news"]
         assert (row.status, row.p95_ms) == (SloStatus.BREACHED, 5.0)
-        assert row.sentence == "2.0 % of 500 requests failed, objective 1.0 %"
+        assert row.sentence == "2 % of 500 requests failed, objective 1 %"
 
     def test_within_the_error_objective_is_met(self):
         row = judged(with_durations([5.0] * 500, ok=[True] * 495 + [False] * 5))["get_news"]
