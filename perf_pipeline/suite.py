@@ -162,6 +162,7 @@ class Suite(Frozen):
 
     @property
     def requests_per_iteration(self) -> float:
+        """Requests that one iteration sends on average: the sum of the weights."""
         return sum(endpoint.weight for endpoint in self.endpoints.values())
 
     def planned_requests(self, profile: Profile) -> dict[str, int] | None:

@@ -23,6 +23,7 @@ _PLACEHOLDER_RATE = 1.0
 
 
 def read_profiles(top: Section, endpoints: Mapping[str, Endpoint]) -> dict[str, Profile]:
+    """Profile name -> profile. What is wrong is noted with its line in ``top``; nothing is raised."""
     section = top.section(
         "profiles",
         keys=units.NAME,

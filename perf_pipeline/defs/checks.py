@@ -28,6 +28,7 @@ def regression_check_name(endpoint: str) -> str:
 
 
 def slo_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
+    """Of ``slo_report``: one for validity, one per endpoint for its objectives."""
     validity = AssetCheckSpec(
         VALID_RUN,
         asset=asset,
@@ -47,6 +48,7 @@ def slo_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
 
 
 def regression_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
+    """Of ``baseline_comparison``: one per endpoint."""
     return [
         AssetCheckSpec(
             regression_check_name(name), asset=asset, description=f"{name} is not slower than its baseline."

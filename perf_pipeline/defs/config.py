@@ -32,6 +32,7 @@ class BenchmarkConfig(Config):
 
     @classmethod
     def of(cls, request: RunRequest) -> BenchmarkConfig:
+        """The config that asks for what ``request`` asks for."""
         return cls(
             target=request.target, profile=request.profile, revision=request.revision, note=request.note
         )

@@ -34,6 +34,8 @@ class GateConfig(Config):
 
 
 def release_gate_asset(suite: Suite) -> AssetsDefinition:
+    """The gate of one suite; it is not part of the suite's job."""
+
     @asset(
         key_prefix=suite.name,
         group_name=suite.name,

@@ -117,6 +117,7 @@ class Ledger:
         return said
 
     def save(self, record: RunRecord) -> None:
+        """Store everything about a measured run, its outcome with it. Raises StoreError."""
         self.store.save_record(record, _now())
 
     def resume(self) -> None:

@@ -67,11 +67,13 @@ class Line:
     reach: float  # log factor at its ends
 
     def place(self, factor: float) -> float:
+        """Where a factor lies, from 0 to 100."""
         if not factor > 0:
             return 0.0
         return round(float(np.clip(50.0 + 50.0 * np.log(factor) / self.reach, 0.0, 100.0)), 2)
 
     def width(self, factor: float) -> float:
+        """How far a factor above one reaches to one side of "no change", at most 50."""
         return round(min(50.0, 50.0 * float(np.log(factor)) / self.reach), 2)
 
 

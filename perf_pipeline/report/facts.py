@@ -36,6 +36,7 @@ class File:
 
 
 def head_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """What stands above the tables: what was run, where, when, against what."""
     load, request = record.load, record.stack.request
     planned = f.duration(load.planned_duration_s)
     facts = [
@@ -51,6 +52,7 @@ def head_facts(record: RunRecord) -> tuple[Fact, ...]:
 
 
 def revision(record: RunRecord) -> str:
+    """What the target said it runs; both where it changed during the load."""
     load = record.load
     before, after = load.revision_before or record.stack.revision, load.revision_after
     if before and after and before != after:
@@ -71,6 +73,7 @@ def baseline_line(record: RunRecord) -> str:
 
 
 def quality_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """How well it was measured."""
     load, stack, snapshot = record.load, record.stack, record.snapshot
     counts = load.counts.values()
     sent = sum(one.sent for one in counts)
@@ -135,6 +138,7 @@ def _skew(seconds: float | None) -> str:
 
 
 def condition_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """With what, and on which machine."""
     stack, load = record.stack, record.load
     return (
         Fact("load generator", f"k6 {load.k6_version}, at most {count(load.max_users, 'user')} at once"),

@@ -77,6 +77,7 @@ class RateTrace:
 def endpoint_trace(
     endpoint: str, *, record: RunRecord, samples: RunSamples, baseline: Sequence[RunSamples]
 ) -> Trace:
+    """``baseline``: samples of the baseline runs, oldest first."""
     objective = next(slo.p95_objective_ms for slo in record.slo.endpoints if slo.endpoint == endpoint)
     mine = samples.get(endpoint, NO_SAMPLES)
     t_s, durations = mine.t_ms[mine.ok] / 1000.0, mine.successful_ms()
@@ -111,6 +112,7 @@ def rate_trace(
     samples: RunSamples,
     series: Mapping[str, Any],
 ) -> RateTrace:
+    """``series``: what the run's Prometheus series file holds, for the users; may be empty."""
     span = _span(record, samples)
     starts = np.concatenate([one.t_ms for one in samples.values()] or [np.empty(0)]) / 1000.0
     failed = np.concatenate([one.t_ms[~one.ok] for one in samples.values()] or [np.empty(0)]) / 1000.0
