@@ -59,7 +59,6 @@ class RunView:
     run_id: str
     title: str
     outcome: Badge
-    exit_code: int
     sentence: str
     when: str
     head: tuple[Fact, ...]
@@ -119,7 +118,6 @@ def build_view(
         run_id=record.stack.run_id,
         title=f"{request.suite} on {request.target}, profile {request.profile}",
         outcome=OUTCOMES[record.outcome],
-        exit_code=record.outcome.exit_code,
         sentence=_sentence(record),
         when=f.when(record.load.started_at),
         head=head_facts(record),
