@@ -6,6 +6,7 @@ parsed away: durations are ``_ms`` or ``_s``, shares ``_ratio``, rates ``_per_s`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -119,6 +120,10 @@ class Target(Frozen):
     max_users: int
     max_duration_s: float
     schedule: Schedule | None = None
+
+    def missing_secrets(self, environment: Mapping[str, str]) -> list[str]:
+        """Names of the variables that its request headers need and that are not set, or empty."""
+        return sorted(name for name in self.headers_from_env.values() if not environment.get(name))
 
 
 class BaselinePolicy(Frozen):

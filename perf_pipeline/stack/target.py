@@ -60,7 +60,7 @@ class Answer:
 
 def secret_headers(target: Target, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Request headers whose values are in the environment. Raises NotReady that names a missing variable."""
-    missing = sorted(name for name in target.headers_from_env.values() if not environ.get(name))
+    missing = target.missing_secrets(environ)
     if missing:
         raise NotReady(
             "secret_missing",
