@@ -37,6 +37,14 @@ RESERVED_METRICS = frozenset(
     + ["ws_msgs_sent", "ws_msgs_received", "grpc_req_duration"]
 )
 
+# Exit codes of k6 that decide something; load.exit_codes says what the others mean.
+K6_FINISHED = 0
+# A threshold was crossed, and in the pipeline that is the circuit breaker's; whether it ended the load or was
+# only crossed at the end, LoadResult.breaker_tripped tells.
+K6_THRESHOLDS_FAILED = 99
+K6_INTERRUPTED = 105
+K6_ENDED = (K6_FINISHED, K6_THRESHOLDS_FAILED)
+
 
 def default_metric(endpoint: str) -> str:
     """Name of the k6 Trend that holds the latency of one endpoint's successful requests."""

@@ -23,7 +23,7 @@ class Project:
     store_url: str
 
     def run_folder(self, run_id: str) -> Path:
-        return self.home / "runs" / run_id
+        return run_folder(self.home, run_id)
 
     def make_home(self) -> None:
         """Make the home folder, if it is not there. Raises ProjectError when nothing can be written to it."""
@@ -37,6 +37,11 @@ class Project:
 
     def _no_home(self, why: str | None) -> str:
         return f"results cannot be kept in {self.home} ({why}): name a folder of yours in {ENV_HOME}."
+
+
+def run_folder(home: Path, run_id: str) -> Path:
+    """Where a run keeps all its files."""
+    return home / "runs" / run_id
 
 
 def find_project(start: Path | None = None) -> Project:

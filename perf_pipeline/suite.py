@@ -6,6 +6,7 @@ parsed away: durations are ``_ms`` or ``_s``, shares ``_ratio``, rates ``_per_s`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -34,6 +35,14 @@ class Endpoint(Frozen):
     metric: str  # the k6 Trend with the latency of its successful requests
     record: str  # its short name in the recorded SLO, ``slo:<record>:p95_under_300ms``
     slo: Objectives
+
+    def calls_in(self, iterations: int) -> int:
+        """How often so many iterations call it.
+
+        Iteration i calls an endpoint of weight w ``floor((i + 1) * w) - floor(i * w)`` times, so n iterations
+        call it ``floor(n * w)`` times.
+        """
+        return int(iterations * self.weight + 1e-9)
 
 
 class MinSamples(Frozen):
@@ -112,6 +121,10 @@ class Target(Frozen):
     max_duration_s: float
     schedule: Schedule | None = None
 
+    def missing_secrets(self, environment: Mapping[str, str]) -> list[str]:
+        """Names of the variables that its request headers need and that are not set, or empty."""
+        return sorted(name for name in self.headers_from_env.values() if not environment.get(name))
+
 
 class BaselinePolicy(Frozen):
     """Which runs a candidate is compared with."""
@@ -154,15 +167,12 @@ class Suite(Frozen):
 
     @property
     def requests_per_iteration(self) -> float:
+        """Requests that one iteration sends on average: the sum of the weights."""
         return sum(endpoint.weight for endpoint in self.endpoints.values())
 
     def planned_requests(self, profile: Profile) -> dict[str, int] | None:
-        """Endpoint -> measured requests the plan holds; None in a closed model.
-
-        An endpoint of weight w is called ``floor((i + 1) * w) - floor(i * w)`` times in iteration i, so n
-        iterations call it ``floor(n * w)`` times.
-        """
+        """Endpoint -> measured requests the plan holds; None in a closed model."""
         iterations = profile.planned_iterations
         if iterations is None:
             return None
-        return {name: int(iterations * endpoint.weight + 1e-9) for name, endpoint in self.endpoints.items()}
+        return {name: endpoint.calls_in(iterations) for name, endpoint in self.endpoints.items()}

@@ -23,6 +23,7 @@ _PLACEHOLDER_RATE = 1.0
 
 
 def read_profiles(top: Section, endpoints: Mapping[str, Endpoint]) -> dict[str, Profile]:
+    """Profile name -> profile. What is wrong is noted with its line in ``top``; nothing is raised."""
     section = top.section(
         "profiles",
         keys=units.NAME,
@@ -114,7 +115,7 @@ def _read_min_samples(entry: Section) -> MinSamples:
 def _check_samples(entry: Section, profile: Profile, endpoints: Mapping[str, Endpoint]) -> None:
     iterations = profile.planned_iterations or int(profile.duration_s * (profile.peak_rate_per_s or 0))
     needed = max(profile.min_samples.p50, profile.min_samples.p95)
-    planned = {name: int(iterations * endpoint.weight + 1e-9) for name, endpoint in endpoints.items()}
+    planned = {name: endpoint.calls_in(iterations) for name, endpoint in endpoints.items()}
     # A weight that could not be read, or is 0, has been said already.
     short = [name for name, count in planned.items() if count < needed and endpoints[name].weight > 0]
     if short:

@@ -20,9 +20,9 @@ from cronsim import CronSim, CronSimError
 
 from perf_pipeline import suite_quantities as quantities
 from perf_pipeline.conventions import RESERVED_METRICS
+from perf_pipeline.origins import DEFAULT_PORTS
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
 
@@ -87,11 +87,11 @@ def origin(text: str) -> str:
         raise ValueError(
             f"'{text}' is not an origin; write for example https://staging.example.com"
         ) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "*" in text:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "*" in text:
         raise ValueError(f"'{text}' is not an origin; write for example https://staging.example.com")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     exact = f"{parts.scheme}://{host}"
-    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+    if port is not None and port != DEFAULT_PORTS[parts.scheme]:
         exact += f":{port}"
     if text != exact:
         raise ValueError(f"'{text}' is more than an origin or not in its exact form; write {exact}")

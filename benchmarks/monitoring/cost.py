@@ -30,7 +30,7 @@ from perf_pipeline.core.model import EndpointSlo, EndpointVerdict, Outcome, RunR
 from perf_pipeline.core.run_samples import baseline_band, end_samples, run_labels, running_samples
 from perf_pipeline.load.command import build_command
 from perf_pipeline.load.probe import K6, find_k6, probe
-from perf_pipeline.load.progress import free_port
+from perf_pipeline.ports import free_port
 from perf_pipeline.prometheus.remote_write import write_samples
 from perf_pipeline.stack.prometheus_server import Prometheus, arguments
 from perf_pipeline.stack.servers import Server, start_server

@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.monitoring.handbook_page import Answer, Evidence, Fired, page
 from benchmarks.monitoring.questions import QUESTIONS, Situation, judge
 from benchmarks.monitoring.worlds import Pair, backend, binaries, k6_run, project, prometheus_pair
-from perf_pipeline.load.progress import free_port
+from perf_pipeline.ports import free_port
 
 DURING_S = 108.0  # after k6's start: the last evaluation has a whole minute behind it
 MINUTE = 60.0

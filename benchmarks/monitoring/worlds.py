@@ -23,7 +23,7 @@ import httpx
 
 from perf_pipeline.conventions import RULES_FOLDER
 from perf_pipeline.load.probe import find_k6
-from perf_pipeline.load.progress import free_port
+from perf_pipeline.ports import free_port
 from perf_pipeline.stack.prometheus_server import (
     CONFIG_FILE,
     CONFIG_FOLDER,

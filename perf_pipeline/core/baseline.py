@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perf_pipeline.core.model import (
+    VALID,
     Comparison,
     Direction,
     EndpointSlo,
@@ -39,7 +40,6 @@ from perf_pipeline.core.signs import TOGETHER, Signs, signs_of
 from perf_pipeline.core.wording import count, listing
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 
-MEASURED_NOTHING = frozenset({Outcome.NOT_READY, Outcome.CANCELLED, Outcome.LOST, Outcome.INVALID})
 # An endpoint's objective is missed; its figures tell latency from errors. Every other breach (target lost,
 # stalled, circuit breaker) says that requests are missing from the latencies.
 ENDPOINT_BREACH = "slo_breached"
@@ -109,7 +109,7 @@ def baseline_decision(
 
 def _obstacle(policy: BaselinePolicy, slo: SloReport, comparison: Comparison, outcome: Outcome) -> str:
     if _measured_nothing(slo, outcome):
-        word = Outcome.INVALID if outcome not in MEASURED_NOTHING else outcome
+        word = Outcome.INVALID if outcome in VALID else outcome
         names = listing([reason.name for reason in slo.invalid_reasons])
         return f"did not enter the baseline: the run is {word.value}" + (f" ({names})" if names else "")
     failing = [one.endpoint for one in slo.endpoints if _over_error_objective(one)]
@@ -130,7 +130,7 @@ def _obstacle(policy: BaselinePolicy, slo: SloReport, comparison: Comparison, ou
 
 
 def _measured_nothing(slo: SloReport, outcome: Outcome) -> bool:
-    return outcome in MEASURED_NOTHING or not slo.valid
+    return outcome not in VALID or not slo.valid
 
 
 def _over_error_objective(endpoint: EndpointSlo) -> bool:

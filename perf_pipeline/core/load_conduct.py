@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from perf_pipeline.conventions import KIND_BLOCKED
+from perf_pipeline.conventions import K6_ENDED, K6_INTERRUPTED, KIND_BLOCKED
 from perf_pipeline.core.model import LoadResult, Reason
 from perf_pipeline.core.wording import listing, percent
 from perf_pipeline.suite import Profile, Suite
@@ -17,11 +17,6 @@ from perf_pipeline.suite import Profile, Suite
 MAX_GENERATOR_CPU = 0.85  # of all cores, mean of the measured phase: above it k6 measures its own waiting
 MAX_UNSENT_RATIO = 0.01  # of the planned iterations or requests
 UNSENT_ALLOWANCE = 2  # k6 may start an iteration more or less at the edges of a stage
-
-# k6 ended by itself. 99: a threshold was crossed, and in the pipeline that is the circuit breaker's; whether
-# it ended the load or was only crossed at the end, LoadResult.breaker_tripped tells.
-K6_ENDED = (0, 99)
-_K6_INTERRUPTED = 105
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def judge_k6_end(load: LoadResult, found: Validity) -> None:
     """k6's exit code. 0 says little (it is also that of a run in which every request failed)."""
     if load.exit_code in K6_ENDED or ended_by_target(load):
         return
-    if load.exit_code == _K6_INTERRUPTED:
+    if load.exit_code == K6_INTERRUPTED:
         sentence = f"k6 was interrupted before the end of the plan (exit code 105: {load.exit_meaning})"
         found.invalid("k6_interrupted", sentence)
         return
@@ -148,8 +143,8 @@ def judge_generator(load: LoadResult, found: Validity) -> None:
     if too_many and planned and not ended_by_target(load):
         sentence = (
             f"the generator was short: k6 could not start {short} of {planned} planned iterations "
-            f"({percent(short / planned)}, allowed 1 %) although the target answered in time; "
-            "allow more users (max_users) or use a larger machine"
+            f"({percent(short / planned)}, allowed {percent(MAX_UNSENT_RATIO)}) although the target answered "
+            "in time; allow more users (max_users) or use a larger machine"
         )
         found.invalid("generator_short", sentence)
     elif short > 0:

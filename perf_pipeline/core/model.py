@@ -49,6 +49,8 @@ _EXIT_CODES = {
     Outcome.REGRESSED: 3,
     Outcome.PASSED: 0,
 }
+MEASURED = frozenset({Outcome.INVALID, Outcome.SLO_BREACHED, Outcome.REGRESSED, Outcome.PASSED})
+VALID = MEASURED - {Outcome.INVALID}  # what was measured can be trusted
 
 
 class Verdict(StrEnum):
@@ -96,6 +98,8 @@ class Samples:
         """Durations of the successful requests: the only ones that count as latency."""
         return self.duration_ms[self.ok]
 
+
+NO_SAMPLES = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
 
 RunSamples = Mapping[str, Samples]
 """Endpoint name -> its samples."""
@@ -224,6 +228,9 @@ class PrometheusFigures(Frozen):
     failed: int | None
     sent: int | None
     success_ratio: float | None = None  # succeeded of sent
+
+
+NO_FIGURES = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
 
 
 class Reconciliation(Frozen):

@@ -18,6 +18,9 @@ from perf_pipeline.core.model import (
 )
 from perf_pipeline.core.wording import change, count, interval, listing
 
+_SENTENCES = 3
+_NOTABLE = 1.10  # a change of everything from which on it belongs into the first sentence
+
 
 def decide_outcome(slo: SloReport, comparison: Comparison) -> tuple[Outcome, str]:
     """Outcome and sentence. Undecided passes: whether that is enough is for whoever asked to say."""
@@ -55,10 +58,6 @@ def _passed(slo: SloReport, comparison: Comparison, verdicts: list[EndpointVerdi
     common = comparison.judgement.common
     notable = f"; {common.sentence}" if common is not None and _notable(common.p50_ratio) else ""
     return f"{met}; {_tally(verdicts)} {_against(comparison)}{notable}"
-
-
-_SENTENCES = 3
-_NOTABLE = 1.10  # a change of everything from which on it belongs into the first sentence
 
 
 def _notable(ratio: float) -> bool:

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perf_pipeline.conventions import KIND_TIMEOUT, REQUEST_TIMEOUT_S
+from perf_pipeline.conventions import K6_ENDED, KIND_TIMEOUT, REQUEST_TIMEOUT_S
 from perf_pipeline.core.load_conduct import (
-    K6_ENDED,
     UNSENT_ALLOWANCE,
     Validity,
     ended_by_target,

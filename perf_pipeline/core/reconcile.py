@@ -20,14 +20,18 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from perf_pipeline.core.model import PrometheusFigures, Reason, Reconciliation, Samples
+from perf_pipeline.core.model import (
+    NO_FIGURES,
+    NO_SAMPLES,
+    PrometheusFigures,
+    Reason,
+    Reconciliation,
+    Samples,
+)
 from perf_pipeline.core.wording import percent
 
 BUCKET_FACTOR = 2.0 ** (1 / 8)
 LATE_S = 3.0  # k6 writes every second, and once more at its end
-
-_NO_SAMPLES = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
-_NO_FIGURES = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
 
 
 def reconcile(
@@ -36,7 +40,7 @@ def reconcile(
     recorded: Mapping[str, PrometheusFigures],
 ) -> list[Reconciliation]:
     """One row per endpoint, in the order of ``endpoints``; both mappings hold the measured phase only."""
-    return [_row(name, exact.get(name, _NO_SAMPLES), recorded.get(name, _NO_FIGURES)) for name in endpoints]
+    return [_row(name, exact.get(name, NO_SAMPLES), recorded.get(name, NO_FIGURES)) for name in endpoints]
 
 
 def counts_agree(rows: Iterable[Reconciliation]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from perf_pipeline.core.model import (
+    NO_FIGURES,
     EndpointCount,
     EndpointSlo,
     LoadResult,
@@ -24,10 +25,9 @@ from perf_pipeline.core.model import (
     StackState,
 )
 from perf_pipeline.core.validity import judge_validity
-from perf_pipeline.core.wording import listing, milliseconds, percent
+from perf_pipeline.core.wording import as_promised, listing, milliseconds, percent
 from perf_pipeline.suite import Endpoint, Profile, Suite
 
-_NOTHING_RECORDED = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
 _NOTHING_SENT = EndpointCount(planned=None, sent=0, succeeded=0, failed=0)
 
 
@@ -76,7 +76,7 @@ def evaluate_slos(
             endpoint,
             count=load.counts.get(name, _NOTHING_SENT),
             samples=samples.get(name),
-            figures=snapshot.figures.get(name, _NOTHING_RECORDED),
+            figures=snapshot.figures.get(name, NO_FIGURES),
             seconds=seconds,
             errors=load.errors_by_kind.get(name, {}),
         )
@@ -104,7 +104,7 @@ def _evaluate(
         broken.append(f"{failed}{kinds}, objective {percent(slo.error_ratio)}")
     for name, value, objective in (("p95", p95, slo.p95_ms), ("p50", p50, slo.p50_ms)):
         if value is not None and objective is not None and value > objective:
-            over = f"over its {milliseconds(objective)} objective"
+            over = f"over its {as_promised(objective)} ms objective"
             broken.append(f"{name} {milliseconds(value)} {over} (n {count.succeeded})")
     if not count.sent:
         status, sentence = SloStatus.NO_DATA, "no request was measured"

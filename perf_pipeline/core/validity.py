@@ -89,7 +89,8 @@ def _clocks(stack: StackState, found: Validity) -> None:
         sentence = "Prometheus' clock could not be compared with ours"
         found.warn("clock_unknown", sentence)
     elif not abs(skew) <= MAX_CLOCK_SKEW_S:
-        sentence = f"Prometheus' clock differs from k6's by {skew:+.1f} s (limit 2 s): set the clocks (NTP)"
+        limit = f"limit {MAX_CLOCK_SKEW_S:.0f} s"
+        sentence = f"Prometheus' clock differs from k6's by {skew:+.1f} s ({limit}): set the clocks (NTP)"
         found.invalid("clock_skew", sentence)
     target = stack.target_clock_skew_s
     if target is not None and not abs(target) <= MAX_CLOCK_SKEW_S:

@@ -1,36 +1,58 @@
-"""How figures are written in sentences for people: one way everywhere."""
+"""How figures and lists are written for people: one way in sentences, tables and plots."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 
 def percent(ratio: float) -> str:
-    """A share: ``0.5 %``, ``12 %``. One decimal below 10 %, where it matters."""
+    """A share of one: ``0 %``, ``0.36 %``, ``4.2 %``, ``42 %``. Only nothing is ``0 %``."""
     value = 100.0 * ratio
-    return f"{value:.1f} %" if 0 < abs(value) < 9.95 else f"{value:.0f} %"
+    size = abs(value)
+    if size == 0:
+        return "0 %"
+    if size < 0.005:
+        return "<0.01 %" if value > 0 else ">-0.01 %"
+    digits = 2 if size < 0.995 else 1 if size < 9.95 else 0
+    number = f"{value:,.{digits}f}"
+    return f"{number.rstrip('0').rstrip('.') if digits else number} %"
 
 
-def change(ratio: float) -> str:
-    """A factor as signed change: 1.48 is ``+48 %``, 0.9 is ``-10 %``, 4.2 is ``×4.2``."""
-    return f"×{ratio:.1f}" if ratio >= 3 else f"{_signed(ratio)} %"
+def change(factor: float) -> str:
+    """A factor as a change: 1.48 is ``+48 %``, 0.958 is ``-4.2 %``; from three on the factor, ``×4.2``."""
+    return _times(factor) if factor >= 3 else f"{_signed(factor)} %"
 
 
 def interval(low: float, high: float) -> str:
-    """Two factors as signed changes: ``+41..+56 %``."""
-    if high >= 3:
-        return f"{change(low)}..{change(high)}"
-    return f"{_signed(low)}..{_signed(high)} %"
+    """Two factors as an interval of change: ``+41..+56 %``, and ``+41 %..×4.2``."""
+    return f"{change(low)}..{_times(high)}" if high >= 3 else f"{_signed(low)}..{_signed(high)} %"
 
 
-def _signed(ratio: float) -> str:
-    return f"{round(100.0 * (ratio - 1.0)):+d}"  # an integer has no -0
+def _times(factor: float) -> str:
+    return f"×{factor:,.1f}"
+
+
+def _signed(factor: float) -> str:
+    value = 100.0 * (factor - 1.0)
+    text = f"{value:+.1f}" if abs(value) < 9.95 else f"{value:+.0f}"
+    return "+0.0" if text == "-0.0" else text
+
+
+def three_digits(value: float) -> str:
+    """All that a quantile carries: ``4.21``, ``42.1``, ``421``, ``4,210``."""
+    size = abs(value)
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{value:,.{digits}f}"
 
 
 def milliseconds(value: float) -> str:
-    """``4.7 ms`` below ten, ``612 ms`` above: three digits are all that a quantile carries."""
-    return f"{value:.0f} ms" if not math.isfinite(value) or abs(value) >= 9.95 else f"{value:.1f} ms"
+    """``4.21 ms``, ``612 ms``."""
+    return f"{three_digits(value)} ms"
+
+
+def as_promised(value: float) -> str:
+    """An objective as it was written down: ``300``, ``7.5``."""
+    return f"{value:,.10g}"
 
 
 def listing(items: Sequence[str], limit: int = 7) -> str:
@@ -42,4 +64,4 @@ def listing(items: Sequence[str], limit: int = 7) -> str:
 
 def count(number: int, noun: str) -> str:
     """``1 endpoint``, ``7 endpoints``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -19,17 +19,12 @@ from perf_pipeline.defs.gate import release_gate_asset
 from perf_pipeline.defs.judge import judging_assets
 from perf_pipeline.defs.ledger import ledger_resource
 from perf_pipeline.defs.measure import measuring_assets
+from perf_pipeline.defs.naming import DAGSTER_TAG_SUITE, job_name
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import running_stack_resource
 from perf_pipeline.defs.values import ValuesByBenchmark
 from perf_pipeline.project import Project
 from perf_pipeline.suite import Suite
-
-TAG_SUITE = "perf/suite"
-
-
-def job_name(suite_name: str) -> str:
-    return f"benchmark_{suite_name}"
 
 
 def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | None = None) -> Definitions:
@@ -46,7 +41,7 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
                 job_name(suite.name),
                 selection=AssetSelection.assets(*keys),
                 executor_def=in_process_executor,  # fact: 2 s instead of 11 s for six serial steps
-                tags={TAG_SUITE: suite.name},
+                tags={DAGSTER_TAG_SUITE: suite.name},
                 description=f"One benchmark of suite {suite.name}, from the stack to the report.",
             )
         )

@@ -5,12 +5,13 @@ None is blocking: a breach must not make the report vanish. What stops a pipelin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
 from perf_pipeline.core.model import Comparison, Effect, EndpointSlo, SloReport, SloStatus, Verdict
 from perf_pipeline.report import formats
+from perf_pipeline.report.words import VERDICTS
 from perf_pipeline.suite import Suite
 
 VALID_RUN = "valid_run"
@@ -27,6 +28,7 @@ def regression_check_name(endpoint: str) -> str:
 
 
 def slo_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
+    """Of ``slo_report``: one for validity, one per endpoint for its objectives."""
     validity = AssetCheckSpec(
         VALID_RUN,
         asset=asset,
@@ -46,6 +48,7 @@ def slo_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
 
 
 def regression_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec]:
+    """Of ``baseline_comparison``: one per endpoint."""
     return [
         AssetCheckSpec(
             regression_check_name(name), asset=asset, description=f"{name} is not slower than its baseline."
@@ -60,7 +63,7 @@ def slo_check_results(suite: Suite, report: SloReport) -> Iterator[AssetCheckRes
         check_name=VALID_RUN,
         passed=report.valid,
         severity=ERROR,
-        description=_sentences([r.sentence for r in report.invalid_reasons]) or "valid",
+        description="; ".join(reason.sentence for reason in report.invalid_reasons) or "valid",
         metadata={"warnings": len(report.warnings)},
     )
     found = {endpoint.endpoint: endpoint for endpoint in report.endpoints}
@@ -97,7 +100,7 @@ def regression_check_results(suite: Suite, comparison: Comparison) -> Iterator[A
             check_name=regression_check_name(name),
             passed=verdict in (Verdict.UNCHANGED, Verdict.IMPROVED),
             severity=ERROR if verdict is Verdict.REGRESSED else WARN,
-            description=f"{verdict.value.replace('_', ' ')}: {sentence}",
+            description=f"{VERDICTS[verdict].word}: {sentence}",
             metadata={**_effect("p50", one.p50 if one else None), **_effect("p95", one.p95 if one else None)},
         )
 
@@ -110,7 +113,3 @@ def _effect(quantile: str, effect: Effect | None) -> dict[str, float]:
         f"{quantile}_difference_ms": round(effect.difference_ms, 4),
         f"{quantile}_detectable_ratio": round(effect.detectable_ratio, 4),
     }
-
-
-def _sentences(sentences: Sequence[str]) -> str:
-    return "; ".join(sentences)

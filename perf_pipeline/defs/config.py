@@ -7,9 +7,9 @@ from pydantic import Field
 
 from perf_pipeline.core.model import RunRequest
 from perf_pipeline.defs.asking import check_request
+from perf_pipeline.defs.naming import DAGSTER_TAG_LAUNCHED_BY
 from perf_pipeline.suite import USUAL_PROFILE, Suite
 
-TAG_LAUNCHED_BY = "perf/launched_by"
 _DAGSTERS_OWN = (("dagster/schedule_name", "schedule"), ("dagster/sensor_name", "sensor"), ("user", "user"))
 
 
@@ -32,6 +32,7 @@ class BenchmarkConfig(Config):
 
     @classmethod
     def of(cls, request: RunRequest) -> BenchmarkConfig:
+        """The config that asks for what ``request`` asks for."""
         return cls(
             target=request.target, profile=request.profile, revision=request.revision, note=request.note
         )
@@ -54,8 +55,8 @@ def launched_by(run: DagsterRun) -> str:
     """Who or what started a Dagster run."""
     if run.parent_run_id is not None:
         return f"re-execution of {run.parent_run_id[:8]}"  # whose tags it has, copied
-    if TAG_LAUNCHED_BY in run.tags:
-        return run.tags[TAG_LAUNCHED_BY]
+    if DAGSTER_TAG_LAUNCHED_BY in run.tags:
+        return run.tags[DAGSTER_TAG_LAUNCHED_BY]
     for tag, kind in _DAGSTERS_OWN:
         if tag in run.tags:
             return f"{kind} {run.tags[tag]}"

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import Field, InitLoggerContext, logger
-from dagster._utils.log import create_console_logger
+from dagster import Field, InitLoggerContext, colored_console_logger, logger
 
 _silent = False
 
@@ -30,5 +29,4 @@ def console_logger(context: InitLoggerContext) -> logging.Logger:
         quiet = logging.Logger("perf_pipeline.silent", level=logging.CRITICAL + 1)
         quiet.addHandler(logging.NullHandler())
         return quiet
-    config = context.logger_config
-    return create_console_logger(name=config["name"], level=logging.getLevelName(config["log_level"].upper()))
+    return colored_console_logger.logger_fn(context)

@@ -15,13 +15,12 @@ from pydantic import Field
 
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.asking import ConfigurationError, check_known
+from perf_pipeline.defs.naming import REPORT_STEP, step_key
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.project import Project
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite
-
-REPORT_STEP = "run_report"
 
 
 class GateConfig(Config):
@@ -35,6 +34,8 @@ class GateConfig(Config):
 
 
 def release_gate_asset(suite: Suite) -> AssetsDefinition:
+    """The gate of one suite; it is not part of the suite's job."""
+
     @asset(
         key_prefix=suite.name,
         group_name=suite.name,
@@ -52,7 +53,7 @@ def release_gate_asset(suite: Suite) -> AssetsDefinition:
         except ConfigurationError as error:
             raise Failure(str(error), allow_retries=False) from None
         with Store(project.store_url) as store:
-            if any(key == f"{suite.name}__{REPORT_STEP}" for key in context.run.step_keys_to_execute or ()):
+            if step_key(suite.name, REPORT_STEP) in (context.run.step_keys_to_execute or ()):
                 run: StoredRun | None = store.find_run(benchmark_id(context.instance, context.run))
             else:
                 newest = store.list_runs(

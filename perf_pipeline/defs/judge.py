@@ -37,6 +37,7 @@ from perf_pipeline.suite import Suite
 
 
 def judging_assets(suite: Suite) -> list[AssetsDefinition]:
+    """The assets of one suite, in the order of the steps."""
     prefix = suite.name
 
     def _inputs(*names: str) -> dict[str, AssetIn]:

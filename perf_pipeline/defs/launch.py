@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +16,24 @@ from dagster._utils.interrupts import capture_interrupts
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.model import RunReport, RunRequest
 from perf_pipeline.defs.asking import ConfigurationError, check_request
-from perf_pipeline.defs.build import job_name
 from perf_pipeline.defs.cancelling import hangup_interrupts, terminable
-from perf_pipeline.defs.config import TAG_LAUNCHED_BY, BenchmarkConfig
+from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.ledger import failure_sentence, said_by_us, step_name
+from perf_pipeline.defs.ledger import failure_sentence, said_by_us
+from perf_pipeline.defs.naming import (
+    DAGSTER_TAG_LAUNCHED_BY,
+    DAGSTER_TAG_OWNER,
+    FIRST_STEP,
+    REPORT_STEP,
+    job_name,
+    step_key,
+    step_name,
+)
 from perf_pipeline.defs.origin import reconstructable_job, remote_origin
-from perf_pipeline.defs.owner import TAG_OWNER, end_lost_runs, owner_tag
+from perf_pipeline.defs.owner import end_lost_runs, owner_tag
 from perf_pipeline.defs.progress import listening
-from perf_pipeline.defs.values import FIRST_STEP, read_value
+from perf_pipeline.defs.values import read_value
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.project import find_project
 from perf_pipeline.suite_file import discover_suites, load_suite
@@ -97,23 +105,26 @@ def _check(suite_name: str, request: RunRequest) -> None:
     check_request(load_suite(found[suite_name]), request)
 
 
-@contextmanager
-def _instance(dagster_home: Path) -> Iterator[DagsterInstance]:
-    reference = InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE)
-    with DagsterInstance.from_ref(reference) as instance:
-        yield instance
+def _instance(dagster_home: Path) -> DagsterInstance:
+    """A context manager, as instances are."""
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE))
 
 
 def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest) -> DagsterRun:
     job = reconstructable_job(job_name(suite_name))
     definition = job.get_definition()
-    step = f"{suite_name}__{FIRST_STEP}"
     # Without a logger named in the config Dagster takes its own, which cannot be silenced.
-    config = RunConfig(ops={step: BenchmarkConfig.of(request)}, loggers={"console": {}})
+    config = RunConfig(
+        ops={step_key(suite_name, FIRST_STEP): BenchmarkConfig.of(request)}, loggers={"console": {}}
+    )
     return instance.create_run_for_job(
         job_def=definition,
         run_config=config.to_config_dict(),  # type: ignore[no-untyped-call]
-        tags={**definition.run_tags, TAG_LAUNCHED_BY: request.launched_by, TAG_OWNER: owner_tag()},
+        tags={
+            **definition.run_tags,
+            DAGSTER_TAG_LAUNCHED_BY: request.launched_by,
+            DAGSTER_TAG_OWNER: owner_tag(),
+        },
         remote_job_origin=remote_origin(
             find_project().root, definition, job.repository.get_definition().name
         ),
@@ -141,7 +152,7 @@ def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
         step=step_name(event.step_key) if event else None,
         internal_error=run.status is DagsterRunStatus.FAILURE and (broke or event is None),
         sentence=failure_sentence(event.step_failure_data) if event else None,
-        report=read_value(home, run_id, "run_report", RunReport),
+        report=read_value(home, run_id, REPORT_STEP, RunReport),
         step_s=_step_s(instance, run_id),
     )
 

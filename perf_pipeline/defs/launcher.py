@@ -7,8 +7,8 @@ running for ever and keep its place in the pool.
 
 from __future__ import annotations
 
-from dagster import DagsterRun
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster import DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from perf_pipeline.defs.owner import is_owned, owner_has_died
@@ -18,6 +18,7 @@ class LocalRunLauncher(DefaultRunLauncher):
     """Launches as Dagster's default does; knows the owner of runs that it has not launched."""
 
     def terminate(self, run_id: str) -> bool:
+        """False when the run cannot be ended, as Dagster defines it."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished or not _from_command_line(run):
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]

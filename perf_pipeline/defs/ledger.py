@@ -27,6 +27,13 @@ from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.error import SerializableErrorInfo
 
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.defs.naming import (
+    DAGSTER_TAG_OUTCOME,
+    DAGSTER_TAG_PROFILE,
+    DAGSTER_TAG_TARGET,
+    LOAD_STEP,
+    step_name,
+)
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
@@ -37,11 +44,6 @@ from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Target
 
-TAG_TARGET = "perf/target"
-TAG_PROFILE = "perf/profile"
-TAG_OUTCOME = "perf/outcome"
-
-LOAD_STEP = "load_test"
 AROUND_THE_LOAD_S = 3600.0  # more than set-up and judgement take: a run that is older has died
 
 CANCEL_MESSAGE = "Interrupted; everything that was started has been stopped."
@@ -99,7 +101,7 @@ class Ledger:
         except BusyError:
             self.owned = False
             raise
-        self._tag({TAG_TARGET: request.target, TAG_PROFILE: request.profile})
+        self._tag({DAGSTER_TAG_TARGET: request.target, DAGSTER_TAG_PROFILE: request.profile})
 
     def _find_lost(self) -> None:
         self.store.mark_lost(is_alive, socket.gethostname(), _now())
@@ -109,12 +111,13 @@ class Ledger:
         said = f"{outcome.value}: {sentence}"
         at = _now()
         ended = self.store.set_outcome(self.run_id, outcome, said, at)
-        self._tag({TAG_OUTCOME: outcome.value})
+        self._tag({DAGSTER_TAG_OUTCOME: outcome.value})
         if ended:
             self.announce(self.store.find_run(self.run_id), at)
         return said
 
     def save(self, record: RunRecord) -> None:
+        """Store everything about a measured run, its outcome with it. Raises StoreError."""
         self.store.save_record(record, _now())
 
     def resume(self) -> None:
@@ -150,7 +153,7 @@ class Ledger:
         if known is None:
             return
         if known.outcome is not None:
-            self._tag({TAG_OUTCOME: known.outcome.value})
+            self._tag({DAGSTER_TAG_OUTCOME: known.outcome.value})
         elif not self.owned:
             return  # whoever is at it will say how it ended
         elif interrupted:
@@ -181,11 +184,6 @@ class Ledger:
             return False, f"{internal}in step {step}: {failure_sentence(data)}"
         succeeded = {event.step_key for event in events}
         return canceling or not succeeded.issuperset(run.step_keys_to_execute or ()), ""
-
-
-def step_name(step_key: str | None) -> str:
-    """``multiplayer__load_test`` -> ``load_test``."""
-    return (step_key or "").rpartition("__")[2]
 
 
 def said_by_us(data: StepFailureData) -> bool:

@@ -35,6 +35,7 @@ POOL = "generator_host"  # all steps: evaluating one run would disturb the measu
 
 
 def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
+    """The assets of one suite, in the order of the steps."""
     prefix = suite.name
 
     @asset(

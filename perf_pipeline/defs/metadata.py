@@ -5,7 +5,6 @@ Values in, metadata out; only the Markdown report is read from its file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from perf_pipeline.core.model import (
     SloReport,
     StackState,
 )
-from perf_pipeline.report import formats
+from perf_pipeline.report import formats, markdown
+from perf_pipeline.report.view import reconciliation_views
 from perf_pipeline.report.words import NOT_COMPARED, SLO_STATUSES, VERDICTS
 
 Metadata = dict[str, Any]  # what Dagster takes as metadata: texts, numbers, MetadataValue
@@ -64,30 +64,13 @@ def of_load(load: LoadResult) -> Metadata:
 
 
 def of_snapshot(snapshot: PrometheusSnapshot) -> Metadata:
-    rows = [
-        (
-            one.endpoint,
-            formats.ms(one.exact_p50_ms),
-            formats.ms(one.prometheus_p50_ms),
-            formats.ms(one.exact_p95_ms),
-            formats.ms(one.prometheus_p95_ms),
-            f"{one.exact_succeeded} + {one.exact_failed}",
-            f"{_or_dash(one.prometheus_succeeded)} + {_or_dash(one.prometheus_failed)}",
-            formats.success(snapshot.figures[one.endpoint].success_ratio),
-            "yes" if one.agrees else f"no: {one.note}",
-        )
-        for one in snapshot.reconciliation
-    ]
-    head = (
-        *("endpoint", "p50 ms", "Prometheus", "p95 ms", "Prometheus"),
-        *("ok + failed", "Prometheus", "success in Prometheus", "agrees"),
-    )
+    table = markdown.reconciliation_table(reconciliation_views(snapshot))
     return _present(
         {
             "complete": snapshot.complete,
             "problem": snapshot.problem.sentence if snapshot.problem else None,
             "query_s": snapshot.query_s,
-            "reconciliation": _table(head, rows),
+            "reconciliation": MetadataValue.md(table),
         }
     )
 
@@ -100,7 +83,7 @@ def of_slo(report: SloReport) -> Metadata:
         charted[f"p50_ms/{one.endpoint}"] = one.p50_ms
         charted[f"error_ratio/{one.endpoint}"] = one.error_ratio
         charted[f"rate_per_s/{one.endpoint}"] = one.achieved_per_s
-    head = ("endpoint", "SLO", "p50 ms", "p95 ms", "limit", "errors", "requests")
+    head = "endpoint | SLO | >p50 ms | >p95 ms | >limit | >errors | >requests"
     rows = [
         (
             one.endpoint,
@@ -117,7 +100,7 @@ def of_slo(report: SloReport) -> Metadata:
     return _present(
         {
             "valid": report.valid,
-            "objectives": _table(head, rows),
+            "objectives": MetadataValue.md(markdown.table(head, rows)),
             "found": MetadataValue.md("\n".join(f"- {one.sentence}" for one in reasons)) if reasons else None,
             **charted,
         }
@@ -125,7 +108,7 @@ def of_slo(report: SloReport) -> Metadata:
 
 
 def of_comparison(comparison: Comparison) -> Metadata:
-    head = ("endpoint", "verdict", "p50", "interval", "p95", "interval", "why")
+    head = "endpoint | verdict | >p50 | >interval | >p95 | >interval | why"
     rows = []
     for one in comparison.judgement.endpoints.values():
         badge = VERDICTS[one.verdict] if comparison.compared else NOT_COMPARED
@@ -148,7 +131,7 @@ def of_comparison(comparison: Comparison) -> Metadata:
             "baseline": f"{baseline.mode}: {', '.join(baseline.compared_run_ids)}" if baseline else None,
             "common_p50_ratio": common.p50_ratio if common else None,
             "common_p95_ratio": common.p95_ratio if common else None,
-            "verdicts": _table(head, rows) if rows else None,
+            "verdicts": MetadataValue.md(markdown.table(head, rows)) if rows else None,
         }
     )
 
@@ -174,19 +157,6 @@ def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
 
 def _bold(outcome: Outcome, sentence: str) -> str:
     return f"**{outcome.value}**{sentence.removeprefix(outcome.value)}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> MetadataValue:
-    lines = (" | ".join(_cell(text) for text in line) for line in (head, ["---"] * len(head), *rows))
-    return MetadataValue.md("\n".join(f"| {line} |" for line in lines))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _or_dash(value: int | None) -> str:
-    return formats.NONE if value is None else str(value)
 
 
 def _present(metadata: Metadata) -> Metadata:

@@ -8,9 +8,8 @@ import socket
 import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from perf_pipeline.defs.naming import DAGSTER_TAG_OWNER
 from perf_pipeline.processes import is_alive
-
-TAG_OWNER = ".dagster/perf_owner"  # host, pid, start time (Unix seconds); the UI shows no tag that begins so
 
 _UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -21,18 +20,18 @@ _UNFINISHED = [
 
 
 def owner_tag() -> str:
-    """The value for a run of this process."""
+    """Value of the tag ``DAGSTER_TAG_OWNER`` for a run of this process."""
     return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
 
 
 def is_owned(run: DagsterRun) -> bool:
     """A re-execution has a copy of its parent's tags, but is executed by a code server."""
-    return TAG_OWNER in run.tags and run.parent_run_id is None
+    return DAGSTER_TAG_OWNER in run.tags and run.parent_run_id is None
 
 
 def owner_has_died(run: DagsterRun) -> bool:
     """False also when it is on another host: nothing is known of it there."""
-    host, pid, started = run.tags[TAG_OWNER].split(" ")
+    host, pid, started = run.tags[DAGSTER_TAG_OWNER].split(" ")
     return host == socket.gethostname() and not is_alive(int(pid), float(started))
 
 

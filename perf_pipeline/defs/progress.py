@@ -25,8 +25,8 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def reporter(log: Callable[[str], None], *more: Listener, every_s: float = LOG_EVERY_S) -> Listener:
-    """A callback for ``run_load``: tells all listeners, and writes a line with ``log`` every ``every_s``."""
+def reporter(log: Callable[[str], None], *more: Listener) -> Listener:
+    """A callback for ``run_load``: tells all listeners, and now and then writes a line with ``log``."""
     last = float("-inf")
 
     def report(progress: Progress) -> None:
@@ -34,7 +34,7 @@ def reporter(log: Callable[[str], None], *more: Listener, every_s: float = LOG_E
         for listener in (*_listeners, *more):
             listener(progress)
         now = time.monotonic()
-        if now - last >= every_s:
+        if now - last >= LOG_EVERY_S:
             last = now
             log(sentence(progress))
 

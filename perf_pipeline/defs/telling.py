@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from perf_pipeline.conventions import RUNS_LOOKED_AT, TOLD_SAMPLES
-from perf_pipeline.core.model import Outcome, RunRecord, StackState
+from perf_pipeline.conventions import PHASE_SETUP, RUNS_LOOKED_AT, TOLD_SAMPLES
+from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, StackState
 from perf_pipeline.core.run_samples import (
     BaselineBand,
     SeriesSample,
@@ -28,11 +28,11 @@ from perf_pipeline.core.run_samples import (
 )
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import RunningStack
-from perf_pipeline.load.progress import PHASE_SETUP, Progress
+from perf_pipeline.files import write_whole
+from perf_pipeline.load.progress import Progress
 from perf_pipeline.prometheus.errors import RemoteWriteError, TooLateError
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.errors import StoreError
-from perf_pipeline.store.mapping import MEASURED
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite
@@ -131,10 +131,7 @@ def _write(samples: Sequence[SeriesSample], *, url: str, run_folder: Path, parts
                 parts.write_samples(url, batch)
             except TooLateError as error:
                 warn(f"What Prometheus knows of this run stays as it is: {error}")
-        run_folder.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps([one.model_dump() for one in written]))
-        part.replace(file)
+        write_whole(file, json.dumps([one.model_dump() for one in written]))
     except (RemoteWriteError, OSError, ValidationError) as error:
         warn(f"{_UNSEEN}: {error}")
 

@@ -14,15 +14,16 @@ from dagster import DagsterInstance, DagsterRun, Failure, InputContext, IOManage
 
 from perf_pipeline.conventions import VALUES_FOLDER
 from perf_pipeline.core.model import Frozen
-
-FIRST_STEP = "monitoring_stack"
+from perf_pipeline.defs.naming import FIRST_STEP, step_name
+from perf_pipeline.files import write_whole
+from perf_pipeline.project import run_folder
 
 Value = TypeVar("Value", bound=Frozen)
 
 
 def benchmark_id(instance: DagsterInstance, run: DagsterRun) -> str:
     """Id of the benchmark that a Dagster run belongs to: its own, or that of the run it re-executes."""
-    while run.step_keys_to_execute is not None and not any(map(_is_first, run.step_keys_to_execute)):
+    while run.step_keys_to_execute is not None and FIRST_STEP not in map(step_name, run.step_keys_to_execute):
         parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
         if parent is None:
             break
@@ -32,21 +33,19 @@ def benchmark_id(instance: DagsterInstance, run: DagsterRun) -> str:
 
 def suites_begun_by(run: DagsterRun) -> list[str]:
     """The suites of which a Dagster run begins a benchmark; more than one would share its id."""
-    return sorted(key.rpartition("__")[0] for key in run.step_keys_to_execute or () if _is_first(key))
-
-
-def _is_first(step_key: str) -> bool:
-    return step_key.rpartition("__")[2] == FIRST_STEP
+    return sorted(
+        key.rpartition("__")[0] for key in run.step_keys_to_execute or () if step_name(key) == FIRST_STEP
+    )
 
 
 def value_path(home: Path, benchmark: str, asset: str) -> Path:
-    return home / "runs" / benchmark / VALUES_FOLDER / f"{asset}.json"
+    return run_folder(home, benchmark) / VALUES_FOLDER / f"{asset}.json"
 
 
 def read_value(home: Path, benchmark: str, asset: str, model: type[Value]) -> Value | None:
     """None when that step has not left a value. Raises pydantic's ValidationError for one that is damaged."""
     try:
-        text = value_path(home, benchmark, asset).read_text()
+        text = value_path(home, benchmark, asset).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     return model.model_validate_json(text)
@@ -60,10 +59,7 @@ class ValuesByBenchmark(IOManager):
 
     def handle_output(self, context: OutputContext, obj: Frozen) -> None:
         path = value_path(self._home, _benchmark(context), context.asset_key.path[-1])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(obj.model_dump_json(indent=1))
-        part.replace(path)  # a reader sees the whole value or none
+        write_whole(path, obj.model_dump_json(indent=1))
 
     def load_input(self, context: InputContext) -> Any:
         benchmark, asset = _benchmark(context), context.asset_key.path[-1]

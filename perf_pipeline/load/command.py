@@ -120,7 +120,7 @@ def _secrets(target: Target, environment: Mapping[str, str]) -> dict[str, str]:
     """Values go by the environment alone; the scenario learns only which variable belongs to which header."""
     if not target.headers_from_env:
         return {}
-    missing = sorted(name for name in target.headers_from_env.values() if not environment.get(name))
+    missing = target.missing_secrets(environment)
     if missing:
         raise LoadError(
             f"target {target.name} needs the environment variable {' and '.join(missing)} "

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 import signal
 
-OK = 0
-THRESHOLDS_FAILED = 99  # in the pipeline only the circuit breaker is a threshold
+from perf_pipeline.conventions import K6_FINISHED, K6_INTERRUPTED, K6_THRESHOLDS_FAILED
+
 BREAKER_TRIPPED = "the circuit breaker ended the load: too many requests failed"  # 99, before the plan's end
 API_ADDRESS_TAKEN = 106
 
 _MEANINGS = {
-    OK: "k6 ended as planned",
+    K6_FINISHED: "k6 ended as planned",
     97: "k6's cloud run was aborted",
     98: "k6 lost its cloud run",
-    THRESHOLDS_FAILED: "more requests failed than the circuit breaker allows",
+    K6_THRESHOLDS_FAILED: "more requests failed than the circuit breaker allows",
     100: "setup() of the scenario took longer than its timeout",
     101: "teardown() of the scenario took longer than its timeout",
     102: "k6 ran into a timeout",
     103: "k6 was stopped over its REST API",
     104: "k6 refused its options",
-    105: "k6 was told to stop (SIGINT or SIGTERM)",
+    K6_INTERRUPTED: "k6 was told to stop (SIGINT or SIGTERM)",
     API_ADDRESS_TAKEN: "the port of k6's REST API was taken",
     107: "the scenario threw an exception",
     108: "the scenario aborted the test",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from urllib.parse import urlsplit
 
 from perf_pipeline.conventions import PHASE_MEASURE, TAG_PHASE
 from perf_pipeline.load.command import scenario_flags
+from perf_pipeline.load.durations import seconds
 from perf_pipeline.load.errors import CapExceededError, LoadError
 from perf_pipeline.load.probe import K6
+from perf_pipeline.origins import origin
 from perf_pipeline.suite import Profile, Suite, Target
 
 INSPECT_TIMEOUT_S = 30.0
@@ -22,9 +23,6 @@ K6_DEFAULT_TIMEOUT_S = 60.0  # k6's own setupTimeout and teardownTimeout
 ROUNDING = 1.001
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -59,26 +57,23 @@ def check_origin(suite: Suite, target: Target, base_url: str) -> None:
 
     Raises CapExceededError.
     """
-    origin = origin_of(base_url)
+    try:
+        wanted = origin(base_url)
+        allowed = {origin(one) for one in suite.allowed_origins}
+    except ValueError as error:
+        raise CapExceededError(f"target {target.name}: {error}.") from None
     if target.base_url is None:
         if urlsplit(base_url).hostname in _LOOPBACK:
             return
         raise CapExceededError(
-            f"the reference backend of target {target.name} is at {origin}, which is not this machine: "
+            f"the reference backend of target {target.name} is at {wanted}, which is not this machine: "
             "nothing was sent."
         )
-    if origin not in {origin_of(allowed) for allowed in suite.allowed_origins}:
+    if wanted not in allowed:
         raise CapExceededError(
-            f"{origin} of target {target.name} is not in allowed_origins of suite {suite.name}: "
+            f"{wanted} of target {target.name} is not in allowed_origins of suite {suite.name}: "
             "add it there if load may go to it."
         )
-
-
-def origin_of(url: str) -> str:
-    """``HTTP://Host/x`` -> ``http://host:80``: scheme, host and port, the parts that make an origin."""
-    parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def inspect(
@@ -158,16 +153,6 @@ def _check(where: str, target: Target, *, users: int, duration_s: float, request
                 f"{where} would use {wanted:g} {unit}, but limits.{limit} of the target allows {allowed:g}: "
                 "lower the profile or raise the limit."
             )
-
-
-def seconds(text: str | None, default: float = 0.0) -> float:
-    """A duration as Go writes it (``1m30s``, ``500ms``). Raises ValueError."""
-    if text is None:
-        return default
-    parts = _DURATION.findall(text)
-    if not parts:
-        raise ValueError(f"not a duration: {text!r}")
-    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 def _users(scenario: dict[str, Any]) -> int:

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
+from perf_pipeline.load.durations import seconds
+
 LOG_CAP_BYTES = 5_000_000
 LONGEST_LINE = 64 * 1024
 TAIL_LINES = 50
@@ -17,7 +19,6 @@ TAIL_LINES = 50
 _REMOTE_WRITE_ERROR = (b"level=error", b'output="Prometheus remote write"')
 _RUNNING = re.compile(rb"running \((?P<time>[0-9hms.]+)\), .*? (?P<interrupted>\d+) interrupted iterations")
 _STOPPED_EARLY = b"stopping test prematurely"  # a threshold crossed at the very end does not say so
-_CLOCK = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?([\d.]+)s")
 
 
 class LogReader:
@@ -91,9 +92,8 @@ class LogReader:
             self._errors = [*self._errors[-TAIL_LINES:], line.decode(errors="replace")]
         elif found := _RUNNING.search(line):
             self.interrupted_iterations = int(found["interrupted"])
-            elapsed_s = clock_seconds(found["time"].decode())
-            if elapsed_s is not None:
-                self._clock = (elapsed_s, time.monotonic())
+            with suppress(ValueError):  # a clock that we do not understand: ours goes on
+                self._clock = (seconds(found["time"].decode()), time.monotonic())
 
 
 class _BoundedFile:
@@ -131,11 +131,3 @@ class _BoundedFile:
             yield
         except OSError:
             self.truncated = True
-
-
-def clock_seconds(text: str) -> float | None:
-    """k6's clock, ``01.0s`` or ``1m02.5s`` or ``1h00m03.0s``, in seconds."""
-    found = _CLOCK.fullmatch(text)
-    if not found:
-        return None
-    return int(found[1] or 0) * 3600 + int(found[2] or 0) * 60 + float(found[3])

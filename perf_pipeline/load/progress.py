@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from dataclasses import dataclass
 
-from perf_pipeline.conventions import METRIC_ERRORS, METRIC_HTTP_REQS, PHASE_MEASURE, PHASE_WARMUP
+from perf_pipeline.conventions import (
+    METRIC_ERRORS,
+    METRIC_HTTP_REQS,
+    PHASE_MEASURE,
+    PHASE_SETUP,
+    PHASE_WARMUP,
+)
+from perf_pipeline.ports import LOOPBACK
 
 ASK_TIMEOUT_S = 0.5
-PHASE_SETUP = "setup"
 PHASE_FINISH = "finish"  # the plan is over; k6 waits for the last answers
 
 
@@ -43,11 +48,11 @@ class ProgressApi:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._port}"
+        return f"{LOOPBACK}:{self._port}"
 
     def counts(self) -> tuple[int, int] | None:
         """Requests so far, and how many of them had no expected answer; None: k6 does not answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ASK_TIMEOUT_S)
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ASK_TIMEOUT_S)
         try:
             connection.request("GET", "/v1/metrics")
             answer = connection.getresponse()
@@ -59,11 +64,3 @@ class ProgressApi:
             return int(count.get(METRIC_HTTP_REQS, 0)), int(count.get(METRIC_ERRORS, 0))
         finally:
             connection.close()
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

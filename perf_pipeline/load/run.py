@@ -19,11 +19,12 @@ from perf_pipeline.load.cpu import cpu_use
 from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.load.limits import Requirements, check_caps, check_origin, check_requirements, inspect
 from perf_pipeline.load.probe import K6
-from perf_pipeline.load.progress import Progress, ProgressApi, free_port
+from perf_pipeline.load.progress import Progress, ProgressApi
 from perf_pipeline.load.samples import ReadSamples, read_csv, write_parquet
 from perf_pipeline.load.script import script_hash
 from perf_pipeline.load.session import Plan, Session, run_k6
 from perf_pipeline.load.stall import dropped_while_held, target_lost_at
+from perf_pipeline.ports import free_port
 from perf_pipeline.suite import Profile, Suite, Target
 
 HANG_MARGIN_S = 30.0
@@ -141,7 +142,7 @@ def _result(
     tripped = breaker_tripped(code, log.stopped_by_threshold, log.load_clock_s, plan.planned_s)
     if tripped:
         meaning = exit_codes.BREAKER_TRIPPED
-    finished = code in (exit_codes.OK, exit_codes.THRESHOLDS_FAILED)
+    finished = code in names.K6_ENDED
     clock = time.monotonic()
     if not raw.exists():
         if log.load_began:
@@ -205,7 +206,7 @@ def breaker_tripped(code: int, said_so: bool, load_clock_s: float | None, planne
     ``said_so``: in its log; ``load_clock_s``: where k6's clock stood at its end, None: it was never told.
     """
     early = load_clock_s is not None and load_clock_s < planned_s - EARLY_S
-    return code == exit_codes.THRESHOLDS_FAILED and (said_so or early)
+    return code == names.K6_THRESHOLDS_FAILED and (said_so or early)
 
 
 def _nothing_sent(meaning: str, errors: str, folder: Path) -> str:

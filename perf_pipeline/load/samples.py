@@ -43,7 +43,6 @@ class ReadSamples:
     late_iterations: Spans
     answered_end: Floats  # measured requests with any answer
     unanswered: Spans
-    most_users: int  # most users in flight that k6 reported
     last_sample_unix_ms: float | None
 
     @property
@@ -74,21 +73,21 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
         {
             *endpoint_of,
             *(names.METRIC_ERROR_DURATION, names.METRIC_HTTP_REQS, names.METRIC_ITERATIONS),
-            *(names.METRIC_DROPPED, names.METRIC_VUS, HTTP_DURATION, ITERATION_DURATION),
+            *(names.METRIC_DROPPED, HTTP_DURATION, ITERATION_DURATION),
+            names.METRIC_VUS,  # once a second to the end: tells until when k6 was at work
         },
     )
     answers = _requests(rows, endpoint_of, list(suite.endpoints))
     measured = answers.filter(pl.col("phase") == names.PHASE_MEASURE).drop("phase").sort("start_unix_ms")
     all_sent = _metric(rows, names.METRIC_HTTP_REQS)
-    sent = all_sent.filter(pl.col("phase") == names.PHASE_MEASURE)
+    sent = _by_endpoint(all_sent.filter(pl.col("phase") == names.PHASE_MEASURE))
     dropped = _dropped(rows)
-    users = _metric(rows, names.METRIC_VUS)["metric_value"]
     is_unanswered = ~pl.col("ok") & (pl.col("status") == 0)
     unanswered = measured.filter(is_unanswered & (pl.col("kind") != names.KIND_BLOCKED))
     answered = measured.filter(pl.col("ok") | (pl.col("status") > 0))
     return ReadSamples(
         requests=measured,
-        sent={name: _counts(sent, "endpoint").get(name, 0) for name in suite.endpoints},
+        sent={name: sent.get(name, 0) for name in suite.endpoints},
         load_requests=all_sent.filter(
             pl.col("phase").is_in([names.PHASE_WARMUP, names.PHASE_MEASURE])
         ).height,
@@ -102,7 +101,6 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
         late_iterations=_late_iterations(rows, suite),
         answered_end=(answered["start_unix_ms"] + answered["duration_ms"]).to_numpy(),
         unanswered=_spans(unanswered),
-        most_users=int(users.max() or 0),  # type: ignore[arg-type]
         last_sample_unix_ms=None if rows.is_empty() else float(rows["timestamp"].max()),  # type: ignore[arg-type]
     )
 
@@ -143,8 +141,8 @@ def _metric_in(rows: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
     return rows.filter(pl.col("metric_name").is_in(metrics))
 
 
-def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
-    return dict(rows.drop_nulls(column).group_by(column).len().iter_rows())
+def _by_endpoint(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.drop_nulls("endpoint").group_by("endpoint").len().iter_rows())
 
 
 def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[str]) -> pl.DataFrame:

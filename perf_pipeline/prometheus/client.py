@@ -28,6 +28,8 @@ class PrometheusLostError(Exception):
 
 @dataclass(frozen=True)
 class Point:
+    """A value at a moment."""
+
     unix_s: float
     value: float
 

@@ -31,12 +31,15 @@ class RunQueries:
         return f"histogram_quantile({q}, {self._per_endpoint(self._latency())})"
 
     def succeeded(self) -> str:
+        """Successful requests."""
         return f"histogram_count({self._per_endpoint(self._latency())})"
 
     def failed(self) -> str:
+        """Requests without the expected answer."""
         return self._per_endpoint(self._counter(names.METRIC_ERRORS))
 
     def sent(self) -> str:
+        """All requests."""
         return self._per_endpoint(self._counter(names.METRIC_HTTP_REQS))
 
     # ---- when samples are missing at its end
@@ -54,6 +57,7 @@ class RunQueries:
     # ---- over time, for plots
 
     def quantile_over_time_s(self, q: float, window_s: int = WINDOW_S) -> str:
+        """Latency of successful requests within a sliding window, in seconds."""
         return f"histogram_quantile({q}, {self._per_endpoint(f'rate({self._latency()}[{window_s}s])')})"
 
     def users_over_time(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from perf_pipeline.conventions import SNAPSHOT_SERIES
+from perf_pipeline.files import write_whole
 from perf_pipeline.prometheus.client import Point, PrometheusClient
 from perf_pipeline.prometheus.queries import WINDOW_S, RunQueries
 
@@ -47,12 +48,9 @@ def read_series(
 
 
 def write_series(folder: Path, series: dict[str, list[Entry]]) -> str:
-    """Write the file in one step; returns its path."""
-    path = folder / SNAPSHOT_SERIES
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(series, separators=(",", ":"), allow_nan=False))
-    unfinished.replace(path)
-    return str(path)
+    """Returns the path of the file. Raises OSError."""
+    text = json.dumps(series, separators=(",", ":"), allow_nan=False)
+    return str(write_whole(folder / SNAPSHOT_SERIES, text))
 
 
 def _wanted(queries: RunQueries, window_s: int) -> Sequence[Series]:

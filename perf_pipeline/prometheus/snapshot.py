@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from perf_pipeline.core.model import (
+    NO_FIGURES,
     LoadResult,
     PrometheusFigures,
     PrometheusSnapshot,
@@ -24,8 +25,6 @@ from perf_pipeline.suite import Suite
 INGESTION_WAIT_S = 3.0  # a remote storage may need a moment after k6's last write
 INGESTION_POLL_S = 0.3
 
-_NOTHING = PrometheusFigures(p50_ms=None, p95_ms=None, succeeded=None, failed=None, sent=None)
-
 
 def take_snapshot(
     *, suite: Suite, stack: StackState, load: LoadResult, exact: Mapping[str, Samples]
@@ -39,7 +38,7 @@ def take_snapshot(
     asked = time.monotonic()
     client = PrometheusClient(stack.prometheus_url)
     queries = RunQueries(load.run_id, [endpoint.metric for endpoint in suite.endpoints.values()])
-    figures = dict.fromkeys(suite.endpoints, _NOTHING)
+    figures = dict.fromkeys(suite.endpoints, NO_FIGURES)
     series_file: str | None = None
     problem: Reason | None = None
     try:

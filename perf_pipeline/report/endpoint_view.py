@@ -49,7 +49,6 @@ class EndpointView:
     used: float | None  # p95 as a share of its objective, from 0 to 1 and beyond
     prometheus_p95: str
     prometheus_difference: str
-    achieved: str
     slo_sentence: str
     verdict_sentence: str  # the figures, and the advice if there is any
     advice: str
@@ -68,11 +67,13 @@ class Line:
     reach: float  # log factor at its ends
 
     def place(self, factor: float) -> float:
+        """Where a factor lies, from 0 to 100."""
         if not factor > 0:
             return 0.0
         return round(float(np.clip(50.0 + 50.0 * np.log(factor) / self.reach, 0.0, 100.0)), 2)
 
     def width(self, factor: float) -> float:
+        """How far a factor above one reaches to one side of "no change", at most 50."""
         return round(min(50.0, 50.0 * float(np.log(factor)) / self.reach), 2)
 
 
@@ -143,7 +144,6 @@ def endpoint_view(
         prometheus_difference=(
             f.change(slo.prometheus_p95_ms / slo.p95_ms) if slo.prometheus_p95_ms and slo.p95_ms else ""
         ),
-        achieved=f.per_second(slo.achieved_per_s),
         slo_sentence=slo.sentence,
         verdict_sentence=_verdict_sentence(verdict) if compared and verdict else "",
         advice=verdict.advice if compared and verdict else "",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import CpuUse, Outcome, RunRecord, Verdict
+from perf_pipeline.core.wording import count, listing
 from perf_pipeline.report import formats as f
 
 EXTERNAL_STACK = "external"  # the kind of a stack that somebody else runs
@@ -35,6 +36,7 @@ class File:
 
 
 def head_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """What stands above the tables: what was run, where, when, against what."""
     load, request = record.load, record.stack.request
     planned = f.duration(load.planned_duration_s)
     facts = [
@@ -42,7 +44,7 @@ def head_facts(record: RunRecord) -> tuple[Fact, ...]:
         Fact("where", f"{request.target}, {record.stack.base_url}"),
         Fact("when", f"{f.when(load.started_at)}, {planned} measured"),
         Fact("revision", revision(record)),
-        Fact("against", _against(record)),
+        Fact("against", baseline_line(record) or "no baseline"),
         Fact("launched by", request.launched_by),
         Fact("run", record.stack.run_id),
     ]
@@ -50,6 +52,7 @@ def head_facts(record: RunRecord) -> tuple[Fact, ...]:
 
 
 def revision(record: RunRecord) -> str:
+    """What the target said it runs; both where it changed during the load."""
     load = record.load
     before, after = load.revision_before or record.stack.revision, load.revision_after
     if before and after and before != after:
@@ -57,16 +60,20 @@ def revision(record: RunRecord) -> str:
     return before or after or "unknown"
 
 
-def _against(record: RunRecord) -> str:
+def baseline_line(record: RunRecord) -> str:
+    """What it was compared with, such as ``5 baseline runs of revision rev-1``; "" when with nothing."""
     runs = record.comparison.baseline
     if not record.comparison.compared or runs is None:
-        return "no baseline"
-    number = f.plural(len(runs.compared_run_ids), "pinned run" if runs.mode == "pinned" else "baseline run")
+        return ""
+    pinned = "pinned " if runs.mode == "pinned" else ""
+    text = count(len(runs.compared_run_ids), f"{pinned}baseline run")
     revisions = runs.compared_revisions
-    return f"{number}, {'revision' if len(revisions) == 1 else 'revisions'} {f.names(revisions)}"
+    word = "revision" if len(revisions) == 1 else "revisions"
+    return f"{text} of {word} {listing(revisions, limit=4)}" if revisions else text
 
 
 def quality_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """How well it was measured."""
     load, stack, snapshot = record.load, record.stack, record.snapshot
     counts = load.counts.values()
     sent = sum(one.sent for one in counts)
@@ -131,9 +138,10 @@ def _skew(seconds: float | None) -> str:
 
 
 def condition_facts(record: RunRecord) -> tuple[Fact, ...]:
+    """With what, and on which machine."""
     stack, load = record.stack, record.load
     return (
-        Fact("load generator", f"k6 {load.k6_version}, at most {f.plural(load.max_users, 'user')} at once"),
+        Fact("load generator", f"k6 {load.k6_version}, at most {count(load.max_users, 'user')} at once"),
         Fact("Prometheus", f"{stack.prometheus_version}, {stack.prometheus_url}"),
         Fact("stack", stack.stack),
         Fact("machine of the generator", stack.host_class),

@@ -1,42 +1,39 @@
-"""How numbers, times and shares are written: the same in the terminal, in Markdown and in HTML. Pure.
+"""Figures of a report, which may be missing, and times: the same in the terminal, in Markdown and in HTML.
 
-None and NaN have no value and are written as a dash.
+None and NaN have no value and are written as a dash; all else as ``core.wording`` writes it. Pure.
 """
 
 from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import TypeGuard
+
+from perf_pipeline.core import wording
 
 NONE = "–"
-TIMES = "×"
 
 
 def ms(value: float | None) -> str:
     """Milliseconds to three digits, without the unit: ``4.21``, ``42.1``, ``421``, ``4,210``."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    size = abs(value)
-    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
-    return f"{value:,.{digits}f}"
+    return wording.three_digits(value) if _is_known(value) else NONE
 
 
 def promised_ms(value: float | None) -> str:
     """An objective as it was written down: ``300``, ``7.5``."""
-    return NONE if value is None else f"{value:,.10g}"
+    return NONE if value is None else wording.as_promised(value)
 
 
 def with_unit(value: float | None) -> str:
     """``42.1 ms``."""
-    text = ms(value)
-    return text if text == NONE else f"{text} ms"
+    return wording.milliseconds(value) if _is_known(value) else NONE
 
 
 def signed_ms(value: float | None) -> str:
     """``+12.3 ms``."""
-    if value is None or not math.isfinite(value):
+    if not _is_known(value):
         return NONE
-    return f"{'-' if value < 0 else '+'}{ms(abs(value))} ms"
+    return f"{'-' if value < 0 else '+'}{wording.milliseconds(abs(value))}"
 
 
 def count(value: int | None) -> str:
@@ -46,17 +43,7 @@ def count(value: int | None) -> str:
 
 def percent(ratio: float | None) -> str:
     """A share of one: ``0 %``, ``0.36 %``, ``4.2 %``, ``42 %``. Only nothing is ``0 %``."""
-    if ratio is None or not math.isfinite(ratio):
-        return NONE
-    value = 100.0 * ratio
-    size = abs(value)
-    if size == 0:
-        return "0 %"
-    if size < 0.005:
-        return "<0.01 %" if value > 0 else ">-0.01 %"
-    digits = 2 if size < 0.995 else 1 if size < 9.95 else 0
-    number = f"{value:,.{digits}f}"
-    return f"{number.rstrip('0').rstrip('.') if digits else number} %"
+    return wording.percent(ratio) if _is_known(ratio) else NONE
 
 
 def success(ratio: float | None) -> str:
@@ -70,40 +57,17 @@ def success(ratio: float | None) -> str:
 
 def change(factor: float | None) -> str:
     """A factor as a change: 1.48 is ``+48 %``, 0.958 is ``-4.2 %``; from three on the factor, ``×4.2``."""
-    text = _change_number(factor)
-    return text if text == NONE or text.startswith(TIMES) else f"{text} %"
+    return wording.change(factor) if _is_known(factor) else NONE
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Two factors as an interval of change: ``+41..+56 %``, and ``+41 %..×4.2``."""
-    first, last = _change_number(low), _change_number(high)
-    if NONE in (first, last):
-        return NONE
-    if last.startswith(TIMES):
-        return f"{change(low)}..{last}"
-    return f"{first}..{last} %"
-
-
-def _change_number(factor: float | None) -> str:
-    if factor is None or not math.isfinite(factor):
-        return NONE
-    if factor >= 3:
-        return f"{TIMES}{factor:,.1f}"
-    value = 100.0 * (factor - 1.0)
-    text = f"{value:+.1f}" if abs(value) < 9.95 else f"{value:+.0f}"
-    return "+0.0" if text == "-0.0" else text
-
-
-def per_second(rate: float | None) -> str:
-    """``35.1 /s``."""
-    if rate is None or not math.isfinite(rate):
-        return NONE
-    return f"{rate:,.1f} /s" if rate < 99.95 else f"{rate:,.0f} /s"
+    return wording.interval(low, high) if _is_known(low) and _is_known(high) else NONE
 
 
 def duration(seconds: float | None) -> str:
     """``0.21 s``, ``4.2 s``, ``42 s``, ``2 min 5 s``, ``1 h 2 min``."""
-    if seconds is None or not math.isfinite(seconds):
+    if not _is_known(seconds):
         return NONE
     if seconds < 1:
         return f"{seconds:.2f} s"
@@ -128,13 +92,5 @@ def offset(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def plural(number: int, noun: str, nouns: str | None = None) -> str:
-    """``1 run``, ``5 runs``."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
-
-
-def names(values: list[str], most: int = 3) -> str:
-    """``a, b, c and 4 more``."""
-    if len(values) <= most + 1:
-        return ", ".join(values)
-    return f"{', '.join(values[:most])} and {len(values) - most} more"
+def _is_known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)

@@ -30,7 +30,7 @@ def render_markdown(view: RunView) -> str:
 
 def slo_table(endpoints: Sequence[EndpointView]) -> str:
     """Each endpoint against its objectives; latency in ms."""
-    return _table(
+    return table(
         "endpoint | SLO | >p50 | >p95 | >objective | >headroom | >errors | >requests",
         (
             (
@@ -50,7 +50,7 @@ def slo_table(endpoints: Sequence[EndpointView]) -> str:
 
 def comparison_table(endpoints: Sequence[EndpointView]) -> str:
     """Each endpoint against its baseline: change and interval, and the smallest change that could be seen."""
-    return _table(
+    return table(
         "endpoint | verdict | >p50 | >p95 | >seen from (p50 / p95)",
         (
             (
@@ -67,7 +67,7 @@ def comparison_table(endpoints: Sequence[EndpointView]) -> str:
 
 def reconciliation_table(rows: Sequence[ReconciliationView]) -> str:
     """The exact figures beside those of Prometheus; latency in ms."""
-    return _table(
+    return table(
         "endpoint | agree | >p50 | >Prometheus | >p95 | >Prometheus | >requests | >Prometheus | >success"
         " | >Prometheus | note",
         (
@@ -101,8 +101,8 @@ def _reasons(title: str, reasons: Sequence[Reason]) -> str:
     )
 
 
-def _table(header: str, rows: Iterable[Sequence[str]]) -> str:
-    """``>name``: aligned to the right."""
+def table(header: str, rows: Iterable[Sequence[str]]) -> str:
+    """``header``: names of columns with `` | `` between them; ``>name``: aligned to the right."""
     columns = header.split(" | ")
     lines = [
         f"| {' | '.join(column.removeprefix('>') for column in columns)} |",

@@ -19,6 +19,7 @@ from perf_pipeline.report.traces import Curve, Floats, RateTrace, Trace
 
 SMALLEST_MS = 0.01  # what a logarithmic axis can show
 FEW_DOTS = 150  # so few can be drawn bolder
+FINE = (1, 1.5, 2, 3, 4, 5, 6, 8)  # steps of a logarithmic axis over less than a decade
 REACH = 3.0  # an objective farther from the slowest requests than this factor is named, not drawn
 
 
@@ -130,15 +131,12 @@ def _limits(values: Floats) -> tuple[float, float]:
 def _log_ms(axis: Any, low: float, high: float) -> None:
     """1, 2, 5, 10 ... ms; where the range is wide only 1, 10, 100."""
     decades = np.log10(high / low)
-    steps = (1,) if decades > 2.3 else (1, 3) if decades > 1.6 else (1, 2, 5) if decades > 0.75 else _FINE
+    steps = (1,) if decades > 2.3 else (1, 3) if decades > 1.6 else (1, 2, 5) if decades > 0.75 else FINE
     ticks = [step * 10.0**power for power in range(-3, 7) for step in steps]
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-
-
-_FINE = (1, 1.5, 2, 3, 4, 5, 6, 8)
 
 
 def _time_axis(axes: Any, span_s: float, lost_s: float | None) -> None:

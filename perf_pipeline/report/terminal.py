@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perf_pipeline.core.model import Reason
-from perf_pipeline.report import formats as f
+from perf_pipeline.core.wording import listing
 from perf_pipeline.report.endpoint_view import EffectView, EndpointView
 from perf_pipeline.report.terminal_lists import print_baselines, print_compare, print_runs
 from perf_pipeline.report.terminal_parts import (
@@ -117,7 +117,7 @@ def _verdict_sentences(endpoints: Sequence[EndpointView]) -> Iterable[Renderable
             yield bullet(one.verdict.mark, one.verdict.tone, f"{one.name}: {one.verdict_sentence}")
     for advice, ones in advised.items():
         everyone = len(ones) == len(endpoints) > 1
-        who = f"all {len(ones)} endpoints" if everyone else f.names([one.name for one in ones])
+        who = f"all {len(ones)} endpoints" if everyone else listing([one.name for one in ones], limit=4)
         yield bullet(ones[0].verdict.mark, ones[0].verdict.tone, f"{who}: {advice}")
 
 

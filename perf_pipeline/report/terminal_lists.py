@@ -87,15 +87,15 @@ def _baseline(one: StoredBaseline) -> Iterable[RenderableType]:
 def print_compare(
     first: RunRecord,
     second: RunRecord,
-    judgement: Judgement | None,
+    judgement: Judgement,
     *,
     console: Console | None = None,
 ) -> None:
-    """``second`` against ``first``. ``judgement`` None: figures only, because samples are gone."""
+    """``second`` against ``first``; both were made the same way, and their samples are there."""
     print_parts(_compare(first, second, judgement), console)
 
 
-def _compare(first: RunRecord, second: RunRecord, judgement: Judgement | None) -> Iterable[RenderableType]:
+def _compare(first: RunRecord, second: RunRecord, judgement: Judgement) -> Iterable[RenderableType]:
     for label, record in (("was", first), ("is", second)):
         badge = OUTCOMES[record.outcome]
         yield Text.assemble(
@@ -103,8 +103,6 @@ def _compare(first: RunRecord, second: RunRecord, judgement: Judgement | None) -
             f"{record.stack.run_id[:ID]}  {f.when(record.load.started_at)}, revision {revision(record)}, ",
             word(badge),
         )
-    for difference in first.load.fingerprint.differences(second.load.fingerprint):
-        yield bullet("?", WARN, f"not comparable: {difference}")
     yield Text()
     table = columns(
         "",
@@ -122,7 +120,7 @@ def _compare(first: RunRecord, second: RunRecord, judgement: Judgement | None) -
     old = {slo.endpoint: slo for slo in first.slo.endpoints}
     for new in second.slo.endpoints:
         was = old.get(new.endpoint)
-        verdict = judgement.endpoints.get(new.endpoint) if judgement else None
+        verdict = judgement.endpoints.get(new.endpoint)
         badge = VERDICTS[verdict.verdict] if verdict else NOT_COMPARED
         table.add_row(
             mark(badge),
@@ -138,9 +136,6 @@ def _compare(first: RunRecord, second: RunRecord, judgement: Judgement | None) -
             word(badge),
         )
     yield table
-    if judgement is None:
-        yield from aside(["The raw samples of one of them are gone: figures only."])
-        return
     yield from aside([judgement.common.sentence if judgement.common else ""])
     for verdict in judgement.endpoints.values():
         badge = VERDICTS[verdict.verdict]

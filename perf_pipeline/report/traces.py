@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perf_pipeline.core.model import RunRecord, RunSamples, Samples
+from perf_pipeline.core.model import NO_SAMPLES, RunRecord, RunSamples
 from perf_pipeline.suite import Profile, Suite
 
 Floats = npt.NDArray[np.float64]
@@ -77,8 +77,9 @@ class RateTrace:
 def endpoint_trace(
     endpoint: str, *, record: RunRecord, samples: RunSamples, baseline: Sequence[RunSamples]
 ) -> Trace:
+    """``baseline``: samples of the baseline runs, oldest first."""
     objective = next(slo.p95_objective_ms for slo in record.slo.endpoints if slo.endpoint == endpoint)
-    mine = samples.get(endpoint, _NOTHING)
+    mine = samples.get(endpoint, NO_SAMPLES)
     t_s, durations = mine.t_ms[mine.ok] / 1000.0, mine.successful_ms()
     shown = _thin(durations)
     bins_t, p50, p95 = _binned(t_s, durations)
@@ -98,7 +99,7 @@ def endpoint_trace(
         baseline_curves=tuple(
             curve
             for run in baseline
-            if (curve := _curve(run.get(endpoint, _NOTHING).successful_ms())) is not None
+            if (curve := _curve(run.get(endpoint, NO_SAMPLES).successful_ms())) is not None
         ),
     )
 
@@ -111,6 +112,7 @@ def rate_trace(
     samples: RunSamples,
     series: Mapping[str, Any],
 ) -> RateTrace:
+    """``series``: what the run's Prometheus series file holds, for the users; may be empty."""
     span = _span(record, samples)
     starts = np.concatenate([one.t_ms for one in samples.values()] or [np.empty(0)]) / 1000.0
     failed = np.concatenate([one.t_ms[~one.ok] for one in samples.values()] or [np.empty(0)]) / 1000.0
@@ -132,9 +134,6 @@ def rate_trace(
         users=np.array(users["values"], dtype=np.float64),
         lost_s=_lost_s(record),
     )
-
-
-_NOTHING = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, dtype=np.bool_))
 
 
 def _span(record: RunRecord, samples: RunSamples) -> float:

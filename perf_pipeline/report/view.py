@@ -12,16 +12,19 @@ from typing import Any
 
 from perf_pipeline.core.model import (
     Outcome,
+    PrometheusSnapshot,
     Reason,
     RunRecord,
     RunSamples,
 )
+from perf_pipeline.core.wording import listing
 from perf_pipeline.report import formats as f
 from perf_pipeline.report.endpoint_view import EndpointView, endpoint_view, line_for
 from perf_pipeline.report.facts import (
     Fact,
     File,
     Hint,
+    baseline_line,
     condition_facts,
     head_facts,
     hints,
@@ -56,7 +59,6 @@ class RunView:
     run_id: str
     title: str
     outcome: Badge
-    exit_code: int
     sentence: str
     when: str
     head: tuple[Fact, ...]
@@ -116,7 +118,6 @@ def build_view(
         run_id=record.stack.run_id,
         title=f"{request.suite} on {request.target}, profile {request.profile}",
         outcome=OUTCOMES[record.outcome],
-        exit_code=record.outcome.exit_code,
         sentence=_sentence(record),
         when=f.when(record.load.started_at),
         head=head_facts(record),
@@ -148,7 +149,7 @@ def build_view(
             f"p95 within {f.percent(suite.verdict.tolerance_p95_ratio)}"
         ),
         quality=quality_facts(record),
-        reconciliation=_reconciliation(record),
+        reconciliation=reconciliation_views(record.snapshot),
         conditions=condition_facts(record),
         fingerprint=tuple(
             Fact(name.replace("_", " "), str(value))
@@ -189,15 +190,7 @@ def _reasons(record: RunRecord) -> list[Reason]:
 
 
 def _comparison_line(record: RunRecord) -> str:
-    comparison = record.comparison
-    if not comparison.compared or comparison.baseline is None:
-        return comparison.why_not or "not compared with a baseline."
-    runs = comparison.baseline
-    revisions = runs.compared_revisions
-    word = "revision" if len(revisions) == 1 else "revisions"
-    pinned = "pinned " if runs.mode == "pinned" else ""
-    text = f.plural(len(runs.compared_run_ids), f"{pinned}baseline run")
-    return f"{text} of {word} {f.names(revisions)}" if revisions else text
+    return baseline_line(record) or record.comparison.why_not or "not compared with a baseline."
 
 
 def _missing(record: RunRecord) -> str:
@@ -207,7 +200,8 @@ def _missing(record: RunRecord) -> str:
     number = len(runs.missing_run_ids)
     who = "run belongs" if number == 1 else "runs belong"
     return (
-        f"{number} more {who} to the baseline but the raw samples are gone: {f.names(runs.missing_run_ids)}."
+        f"{number} more {who} to the baseline but the raw samples are gone: "
+        f"{listing(runs.missing_run_ids, limit=4)}."
     )
 
 
@@ -215,8 +209,9 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
-    recorded = {name: one.success_ratio for name, one in record.snapshot.figures.items()}
+def reconciliation_views(snapshot: PrometheusSnapshot) -> tuple[ReconciliationView, ...]:
+    """One row per endpoint: the exact figures and those of Prometheus."""
+    recorded = {name: one.success_ratio for name, one in snapshot.figures.items()}
     return tuple(
         ReconciliationView(
             endpoint=row.endpoint,
@@ -231,5 +226,5 @@ def _reconciliation(record: RunRecord) -> tuple[ReconciliationView, ...]:
             prometheus_success=f.success(recorded.get(row.endpoint)),
             note=row.note,
         )
-        for row in record.snapshot.reconciliation
+        for row in snapshot.reconciliation
     )

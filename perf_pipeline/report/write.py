@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import RunRecord, RunSamples
+from perf_pipeline.files import write_whole
 from perf_pipeline.report.html import render_html
 from perf_pipeline.report.json_report import render_json
 from perf_pipeline.report.junit import render_junit
@@ -37,22 +36,3 @@ def write_reports(
     written["junit"] = write_whole(run_folder / names.REPORT_JUNIT, render_junit(view))
     written["html"] = write_whole(run_folder / names.REPORT_HTML, render_html(view))
     return written
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """A reader sees the old file or the new one, never half of it; parents are made. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    return path

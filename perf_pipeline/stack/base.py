@@ -7,24 +7,17 @@ import platform
 from pathlib import Path
 from typing import Protocol
 
-from perf_pipeline.core.model import Reason, RunRequest, StackState
+from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.suite import Suite
 
 
 class NotReady(Exception):  # noqa: N818 - the design's word for this outcome
-    """The load must not start; ``reason`` says what is missing and what to do about it."""
+    """The load must not start; ``sentence`` says what is missing and what to do about it."""
 
     def __init__(self, name: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.reason = Reason(name=name, sentence=sentence)
-
-    @property
-    def name(self) -> str:
-        return self.reason.name
-
-    @property
-    def sentence(self) -> str:
-        return self.reason.sentence
+        self.name = name
+        self.sentence = sentence
 
 
 class Stack(Protocol):

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from perf_pipeline import ports
 from perf_pipeline.conventions import ENV_HOME
-from perf_pipeline.stack import ports, prometheus_server, tools
+from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
+from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.embedded import USUAL_BACKEND_PORT, EmbeddedStack
 from perf_pipeline.stack.lock import HostLock
@@ -22,7 +24,6 @@ from perf_pipeline.suite import Suite, Target
 DEADLINE_S = 2.0  # for all checks together; Python's own start takes most of the third second
 LOW_DISK_BYTES = 2 * 1024**3
 NO_DISK_BYTES = 200 * 1024**2
-MAX_SKEW_S = 2.0  # as in core.validity: beyond it a run is invalid
 _OTHER_HOME = f"set {ENV_HOME} to a folder of yours"
 
 
@@ -165,8 +166,8 @@ def _clock(suite: Suite, target: Target, prometheus: Prometheus | None) -> Check
         return Check("clock", True, "everything runs on this machine: one clock")
     read = {who: skew for who, skew in skews.items() if skew is not None}
     sentence = ", ".join(f"{who} {skews[who]:+.1f} s" if who in read else f"{who} unknown" for who in skews)
-    off = [who for who, skew in read.items() if abs(skew) > MAX_SKEW_S]
-    advice = f"set the clock by NTP: over {MAX_SKEW_S:.0f} s apart a run is invalid" if off else ""
+    off = [who for who, skew in read.items() if abs(skew) > MAX_CLOCK_SKEW_S]
+    advice = f"set the clock by NTP: over {MAX_CLOCK_SKEW_S:.0f} s apart a run is invalid" if off else ""
     return Check("clock", not off, f"against ours: {sentence}", advice)
 
 

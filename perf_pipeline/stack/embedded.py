@@ -8,9 +8,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from perf_pipeline import processes
+from perf_pipeline import ports, processes
 from perf_pipeline.core.model import RunRequest, StackState
-from perf_pipeline.stack import ports, prometheus_server
+from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.checks import check_and_describe, wanted_target
 from perf_pipeline.stack.lock import HostLock

@@ -31,10 +31,6 @@ class HostLock:
         self._path = path or lock_path()
         self._file: IO[str] | None = None
 
-    @property
-    def held(self) -> bool:
-        return self._file is not None
-
     def take(self, run_id: str) -> None:
         """Raises NotReady: ``busy``, which names the holder, or ``lock_unusable``.
 

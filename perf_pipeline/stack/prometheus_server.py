@@ -71,6 +71,7 @@ class Prometheus:
         self.url = url.rstrip("/")
 
     def is_ready(self) -> bool:
+        """Whether it answers and has read its data. Raises nothing."""
         try:
             return self._get("/-/ready").status_code == httpx.codes.OK
         except _NO_ANSWER:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from perf_pipeline.origins import origin
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.suite import JsonPlace, Target
 
@@ -27,30 +27,8 @@ MAX_ANSWER_BYTES = 64 * 1024
 UNKNOWN_VOLUME = "unknown"
 SAME_CLOCK_S = 1.0  # a Date header has a resolution of one second
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
 
 # ------------------------------------------------------------------ the allow-list
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port of an origin in one spelling: ``HTTP://Host/`` -> ``http://host:80``.
-
-    Raises ValueError with one sentence when it is more than an origin, or carries a user or a password.
-    """
-    parts = urlsplit(url.strip())
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL must not carry a user or a password: use headers_from_env")
-    if parts.scheme.lower() not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"{url!r} is not an origin such as https://staging.example.org")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "?" in url or "#" in url:
-        raise ValueError(f"{url!r} must be an origin only: scheme, host and port, no path")
-    try:
-        port = _DEFAULT_PORTS[parts.scheme.lower()] if parts.port is None else parts.port
-    except ValueError:
-        raise ValueError(f"{url!r} has no valid port") from None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme.lower()}://{host}:{port}"
 
 
 def check_allowed(base_url: str, allowed_origins: tuple[str, ...]) -> None:
@@ -82,7 +60,7 @@ class Answer:
 
 def secret_headers(target: Target, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Request headers whose values are in the environment. Raises NotReady that names a missing variable."""
-    missing = sorted(name for name in target.headers_from_env.values() if not environ.get(name))
+    missing = target.missing_secrets(environ)
     if missing:
         raise NotReady(
             "secret_missing",

@@ -10,11 +10,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import WaitingRun
-from perf_pipeline.core.model import BaselineRef, Fingerprint
+from perf_pipeline.core.model import VALID, BaselineRef, Fingerprint
 from perf_pipeline.core.signs import Signs
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.database import Database
-from perf_pipeline.store.mapping import VALID, baseline_member, promotion
+from perf_pipeline.store.mapping import baseline_member, promotion
 from perf_pipeline.store.tables import BaselineRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, Promotion, StoredBaseline
 from perf_pipeline.suite import BaselinePolicy
@@ -129,14 +129,13 @@ class BaselineReads(Database):
     def baseline_members(
         self,
         *,
-        fingerprint_key: str | None = None,
         suite: str | None = None,
         target: str | None = None,
         profile: str | None = None,
         history: bool = False,
     ) -> list[BaselineMember]:
         """Runs in baselines that fit all that is given, oldest first; with ``history`` also removed ones."""
-        query = _fitting(_members(), BaselineRow, fingerprint_key, suite, target, profile)
+        query = _fitting(_members(), BaselineRow, suite, target, profile)
         if not history:
             query = query.where(MemberRow.removed_at.is_(None))
         with self._reading() as session:
@@ -145,7 +144,6 @@ class BaselineReads(Database):
     def promotions(
         self,
         *,
-        fingerprint_key: str | None = None,
         suite: str | None = None,
         target: str | None = None,
         profile: str | None = None,
@@ -153,7 +151,7 @@ class BaselineReads(Database):
     ) -> list[Promotion]:
         """Decisions about baselines that fit all that is given, newest first. Raises StoreError."""
         with self._reading() as session:
-            query = _fitting(_promotions(limit), PromotionRow, fingerprint_key, suite, target, profile)
+            query = _fitting(_promotions(limit), PromotionRow, suite, target, profile)
             return [promotion(row) for row in session.scalars(query)]
 
 
@@ -186,12 +184,10 @@ def _promotions(limit: int) -> Select[tuple[PromotionRow]]:
 def _fitting(
     query: AnySelect,
     table: type[BaselineRow | PromotionRow],
-    fingerprint_key: str | None,
     *place: str | None,
 ) -> AnySelect:
     """``place``: suite, target, profile. None fits all."""
-    columns = (table.fingerprint_key, table.suite, table.target, table.profile)
-    for column, wanted in zip(columns, (fingerprint_key, *place), strict=True):
+    for column, wanted in zip((table.suite, table.target, table.profile), place, strict=True):
         if wanted is not None:
             query = query.where(column == wanted)
     return query

@@ -27,12 +27,14 @@ def require(who: str, reason: str) -> None:
 
 
 def key_of(run: RunRow) -> str:
+    """Raises StoreError for a run that was never measured."""
     if run.fingerprint_key is None:
         raise StoreError(f"run {run.run_id} was never measured, it has no fingerprint.")
     return run.fingerprint_key
 
 
 def in_force(session: Session, fingerprint_key: str, mode: str) -> BaselineRow | None:
+    """The one baseline of this mode that has not ended, None when there is none."""
     return session.scalars(
         select(BaselineRow).where(
             BaselineRow.fingerprint_key == fingerprint_key,
@@ -121,6 +123,7 @@ def log(
     reason: str,
     at: datetime,
 ) -> None:
+    """Add a decision to the log; ``like`` says where it applies."""
     session.add(
         PromotionRow(
             at=at,

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
+from perf_pipeline.core.model import VALID
 from perf_pipeline.store import baseline_sets as sets
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
-from perf_pipeline.store.mapping import VALID, outcome_of
+from perf_pipeline.store.mapping import outcome_of
 from perf_pipeline.store.tables import BaselineRow, RunRow
 from perf_pipeline.suite import BaselinePolicy
 
@@ -92,65 +93,38 @@ class BaselineWrites(Database):
             sets.log(session, runs[0], "pin", names, who=who, reason=reason, at=at)
             return f"the baseline is pinned to {', '.join(names)}."
 
-    def unpin(
-        self,
-        *,
-        fingerprint_key: str | None = None,
-        suite: str | None = None,
-        target: str | None = None,
-        profile: str | None = None,
-        who: str,
-        reason: str,
-        at: datetime,
-    ) -> int:
+    def unpin(self, *, suite: str, target: str, profile: str, who: str, reason: str, at: datetime) -> int:
         """Go back to the automatic baseline; returns how many runs were unpinned. Raises StoreError."""
-        modes = (PINNED,)
-        return self._remove(
-            "unpin", modes, fingerprint_key, (suite, target, profile), who=who, reason=reason, at=at
-        )
+        return self._remove("unpin", (PINNED,), (suite, target, profile), who=who, reason=reason, at=at)
 
-    def clear(
-        self,
-        *,
-        fingerprint_key: str | None = None,
-        suite: str | None = None,
-        target: str | None = None,
-        profile: str | None = None,
-        who: str,
-        reason: str,
-        at: datetime,
-    ) -> int:
-        """End the baselines, pinned ones too; returns how many runs left. Their history remains.
+    def clear(self, *, suite: str, target: str, profile: str, who: str, reason: str, at: datetime) -> int:
+        """End the baselines of all fingerprints, pinned ones too; returns how many runs left.
 
-        Named by fingerprint, or by suite, target and profile together (then all their fingerprints). The next
-        valid run that starts after ``at`` begins a new baseline. Raises StoreError where there is none.
+        Their history remains. The next valid run that starts after ``at`` begins a new baseline. Raises
+        StoreError where there is none.
         """
         modes = (AUTOMATIC, PINNED)
-        return self._remove(
-            "clear", modes, fingerprint_key, (suite, target, profile), who=who, reason=reason, at=at
-        )
+        return self._remove("clear", modes, (suite, target, profile), who=who, reason=reason, at=at)
 
     def _remove(
         self,
         action: str,
         modes: tuple[str, ...],
-        fingerprint_key: str | None,
-        place: tuple[str | None, str | None, str | None],
+        place: tuple[str, str, str],
         *,
         who: str,
         reason: str,
         at: datetime,
     ) -> int:
+        """``place``: suite, target, profile."""
         sets.require(who, reason)
-        query = select(BaselineRow).where(BaselineRow.ended_at.is_(None), BaselineRow.mode.in_(modes))
-        if fingerprint_key is not None:
-            query = query.where(BaselineRow.fingerprint_key == fingerprint_key)
-        elif None not in place:
-            query = query.where(
-                BaselineRow.suite == place[0], BaselineRow.target == place[1], BaselineRow.profile == place[2]
-            )
-        else:
-            raise StoreError("say which baseline: by fingerprint, or by suite, target and profile together.")
+        query = select(BaselineRow).where(
+            BaselineRow.ended_at.is_(None),
+            BaselineRow.mode.in_(modes),
+            BaselineRow.suite == place[0],
+            BaselineRow.target == place[1],
+            BaselineRow.profile == place[2],
+        )
         removed: set[str] = set()
         with self._writing() as session:
             for row in session.scalars(query).all():
@@ -163,7 +137,7 @@ class BaselineWrites(Database):
                 removed.update(names)
             if not removed:
                 kind = "pinned baseline" if modes == (PINNED,) else "baseline"
-                where = fingerprint_key or " / ".join(str(part) for part in place)
+                where = " / ".join(place)
                 raise StoreError(f"there is no {kind} for {where}: `perf-pipeline baseline show` lists them.")
         return len(removed)
 

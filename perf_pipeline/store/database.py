@@ -44,6 +44,7 @@ class Database:
             raise
 
     def close(self) -> None:
+        """Let go of all connections."""
         self._engine.dispose()
 
     def __enter__(self) -> Self:

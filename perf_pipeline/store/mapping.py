@@ -20,9 +20,6 @@ from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, EndpointPoint, Promotion, StoredRun
 
-MEASURED = frozenset({Outcome.INVALID, Outcome.SLO_BREACHED, Outcome.REGRESSED, Outcome.PASSED})
-VALID = MEASURED - {Outcome.INVALID}
-
 
 def outcome_of(row: RunRow) -> Outcome | None:
     return Outcome(row.outcome) if row.outcome else None

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import Session
 
-from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, RunRequest
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.mapping import (
-    MEASURED,
     endpoint_point,
     endpoint_row,
     first,

@@ -14,14 +14,14 @@ from typing import Any
 
 import dagster_parts as parts
 import polars as pl
+from builders import fingerprint, samples
+from store_parts import at, begun, measured, ran, saved
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Fingerprint, Outcome, Samples, Verdict
 from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite_file import load_suite
-from tests.integration.store_parts import at, begun, measured, ran, saved
-from tests.unit.builders import fingerprint, samples
 
 COMMAND = Path(sys.executable).with_name("perf-pipeline")
 TIMEOUT_S = 90.0  # five times what a run takes on a machine of its own

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,13 +16,14 @@ from typing import Any
 
 import httpx
 import psutil
+from stack_parts import SOURCE, TOOLS
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import RunRequest
 from perf_pipeline.monitoring.k6_suite import suite_json
+from perf_pipeline.ports import free_port
 from perf_pipeline.suite_file import load_suite
 
-SOURCE = Path(__file__).resolve().parents[2]
 SUITE = "tiny"
 PROFILE = "tiny"
 JOB = "benchmark_tiny"
@@ -54,7 +54,7 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     return {
         names.ENV_ROOT: str(root),
         names.ENV_HOME: str(root / "home"),
-        names.ENV_TOOLS: os.environ.get(names.ENV_TOOLS, str(SOURCE / ".tools")),
+        names.ENV_TOOLS: str(TOOLS),
         names.ENV_STORE_URL: f"sqlite:///{root / 'home' / names.STORE_FILE}",
         "DAGSTER_HOME": str(root / "home" / "dagster"),
         **more,
@@ -182,9 +182,7 @@ class Ui:
 @contextmanager
 def dagster_ui(root: Path) -> Iterator[Ui]:
     """Webserver, daemon and code server of the project in ``root``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     dagster = str(Path(sys.executable).with_name("dagster"))
     with (root / "dagster-dev.log").open("wb") as log:
         process = subprocess.Popen(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import builders
 from dagster import AssetKey, DagsterInstance, DagsterRun, ExecuteInProcessResult, RunConfig
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-import builders
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import RunReport, RunRequest, StackState

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests, from the wheel ``pgserver``: no root, no Docker, no port.
 
-    from tests.integration.postgres import postgres_server, postgres_url  # noqa: F401
+    from postgres import postgres_server, postgres_url  # noqa: F401
 
 ``postgres_url`` is an empty database of its own for each test. Without PostgreSQL the test is skipped with
 the reason; on CI it fails, because there everything has to be tried.

@@ -10,13 +10,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from stack_parts import TOOLS
 
 from perf_pipeline.stack.tools import ToolError, prometheus_version

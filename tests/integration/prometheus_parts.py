@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from perf_pipeline.load.progress import free_port
+from perf_pipeline.ports import free_port
 from perf_pipeline.stack.prometheus_server import Prometheus, arguments
 from perf_pipeline.stack.servers import start_server
 

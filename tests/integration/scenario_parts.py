@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from stack_parts import SOURCE
+
 from perf_pipeline.load.probe import find_k6
 from perf_pipeline.monitoring.k6_suite import suite_json
 from perf_pipeline.suite_file import load_suite
 
-ROOT = Path(__file__).parents[2]
-SHOP = ROOT / "tests" / "fixtures" / "suites" / "shop"
+SHOP = SOURCE / "tests" / "fixtures" / "suites" / "shop"
 K6_TIMEOUT_S = 40
 
 
@@ -125,8 +126,8 @@ def _samples(file: Path) -> Iterator[Sample]:
 
 def copy_of_suite(name: str, root: Path, changes: Mapping[str, Mapping[str, str]]) -> Path:
     """``k6/lib`` and a suite under ``root``, with texts replaced: file -> old -> new. Returns its script."""
-    shutil.copytree(ROOT / "k6" / "lib", root / "k6" / "lib")
-    source = ROOT / "k6" / name if (ROOT / "k6" / name).is_dir() else SHOP.parent / name
+    shutil.copytree(SOURCE / "k6" / "lib", root / "k6" / "lib")
+    source = SOURCE / "k6" / name if (SOURCE / "k6" / name).is_dir() else SHOP.parent / name
     folder = root / "k6" / name
     shutil.copytree(source, folder)
     for file, replacements in changes.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from perf_pipeline.conventions import ENV_TOOLS
 from perf_pipeline.suite import Endpoint, JsonPlace, Objectives, Profile, Stage, Suite, Target
 
-TOOLS = Path(__file__).resolve().parents[2] / ".tools"  # shared, so that nothing is installed twice
+SOURCE = Path(__file__).resolve().parents[2]
+TOOLS = Path(os.environ.get(ENV_TOOLS) or SOURCE / ".tools")  # shared, so that nothing is installed twice
+NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 Reply = tuple[int, dict[str, str], bytes]
 

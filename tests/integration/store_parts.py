@@ -5,6 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from builders import (
+    STARTED,
+    comparison,
+    effect,
+    endpoint_verdict,
+    fingerprint,
+    judgement,
+    load_result,
+    run_record,
+    slo_report,
+    stack_state,
+)
+
 from perf_pipeline.core.baseline import baseline_decision
 from perf_pipeline.core.model import (
     CommonEffect,
@@ -18,18 +31,6 @@ from perf_pipeline.core.model import (
 )
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
-from tests.unit.builders import (
-    STARTED,
-    comparison,
-    effect,
-    endpoint_verdict,
-    fingerprint,
-    judgement,
-    load_result,
-    run_record,
-    slo_report,
-    stack_state,
-)
 
 POLICY = BaselinePolicy()
 HOST = "bench-1"

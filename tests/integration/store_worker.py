@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 
+from builders import STARTED
+from store_parts import POLICY, measured, saved
+
 from perf_pipeline.core.baseline import BaselineDecision
 from perf_pipeline.store.repository import Store
-from tests.integration.store_parts import POLICY, measured, saved
-from tests.unit.builders import STARTED
 
 
 def main(url: str, name: str, runs: int) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import cli_parts
 import dagster_parts as parts
+import pytest
 from cli_parts import COMMAND, Project, Said, said
+from postgres import missing
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Outcome
-from tests.integration.postgres import missing
 
 pytestmark = pytest.mark.slow
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import cli_parts
+import pytest
 from cli_parts import COMMAND, Project, said
 
 from perf_pipeline import conventions as names

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import load_result, samples, slo_report, suite
+from store_parts import at, begun, ran
 
 from perf_pipeline.core.model import Comparison
 from perf_pipeline.defs.comparing import compare_with_baseline
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import BaselinePolicy
-from tests.integration.store_parts import at, begun, ran
-from tests.unit.builders import load_result, samples, slo_report, suite
 
 RUN = "run-9"
 

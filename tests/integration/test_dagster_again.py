@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus
-
-sys.path.insert(0, str(Path(__file__).parent))
 from played_parts import PlayedParts, World, played_world, raising, step_error
 
 from perf_pipeline.conventions import RAW_SAMPLES

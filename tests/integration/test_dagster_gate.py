@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult
-
-sys.path.insert(0, str(Path(__file__).parent))
 from played_parts import PlayedParts, World, played_world, raising, step_error
 
 from perf_pipeline.load.errors import LoadError

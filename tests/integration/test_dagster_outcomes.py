@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from dagster import AssetCheckSeverity, AssetKey, DagsterRunStatus, ExecuteInProcessResult
-
-sys.path.insert(0, str(Path(__file__).parent))
 from played_parts import PlayedParts, World, played_world, raising, step_error
 
 from perf_pipeline import conventions as names

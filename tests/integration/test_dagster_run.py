@@ -20,7 +20,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from stack_parts import TOOLS
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport
+from perf_pipeline.core.model import MEASURED, LoadResult, Outcome, PrometheusSnapshot, RunReport
 from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.launch import run_benchmark
@@ -30,8 +30,6 @@ from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.store.repository import Store, StoredRun
 
 pytestmark = pytest.mark.slow
-
-MEASURED = {Outcome.PASSED, Outcome.SLO_BREACHED, Outcome.REGRESSED, Outcome.INVALID}
 
 
 @dataclass

@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -15,26 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import prometheus35
+import pytest
 from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
+from postgres import missing
+from stack_parts import TOOLS
 
 from perf_pipeline import conventions as names
+from perf_pipeline import ports
 from perf_pipeline.core.model import LoadResult
 from perf_pipeline.defs.values import read_value
 from perf_pipeline.monitoring.dashboards import ask, dashboard_files
 from perf_pipeline.monitoring.dashboards.reading import Question, questions
 from perf_pipeline.monitoring.rules import recording_rules, rules_path
-from perf_pipeline.stack import ports, prometheus_server
+from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.stack.servers import start_server
 from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite_file import load_suite
-from tests.integration.postgres import missing
 
-TOOLS = SOURCE / ".tools"
 RUN_TIMEOUT_S = 60
 WANTED_RUNS, MOST_RUNS = 2, 4
 PROMTOOL_TIMEOUT_S = 30

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from stack_parts import TOOLS, answering, reply, suite_for
+from stack_parts import NOBODY, TOOLS, answering, reply, suite_for
 
 from perf_pipeline.stack.doctor import Check, run_checks
 from perf_pipeline.stack.lock import HostLock
 from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite import Suite
-
-NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module", autouse=True)

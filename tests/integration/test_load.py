@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from load_parts import Sink, TinyTarget, ready_stack, remote_write_sink, tiny_suite
+from stack_parts import NOBODY
 
 from perf_pipeline import conventions as names
 from perf_pipeline import processes
@@ -31,8 +29,6 @@ from perf_pipeline.load.progress import Progress
 from perf_pipeline.load.run import run_load
 from perf_pipeline.load.samples import load_samples
 from perf_pipeline.suite import Suite
-
-NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
 @pytest.fixture(scope="session")

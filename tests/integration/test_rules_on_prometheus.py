@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import prometheus35
+import pytest
 from stack_parts import TOOLS
 
 from benchmarks.monitoring import worlds

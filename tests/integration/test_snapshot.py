@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from dagster_parts import PROFILE, SOURCE, SUITE, make_project
+from dagster_parts import PROFILE, SUITE, make_project
 from load_parts import TinyTarget, ready_stack, tiny_suite
+from stack_parts import NOBODY, TOOLS
 
 from perf_pipeline.core.model import LoadResult, PrometheusSnapshot, RunRequest, RunSamples, StackState
 from perf_pipeline.load.probe import find_k6
@@ -27,8 +25,6 @@ from perf_pipeline.prometheus.snapshot import take_snapshot
 from perf_pipeline.stack.embedded import EmbeddedStack
 from perf_pipeline.suite import Suite
 from perf_pipeline.suite_file import load_suite
-
-NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     root = make_project(tmp_path_factory.mktemp("project"))
     suite = load_suite(root / "k6" / SUITE)
     home = root / "home"
-    stack = EmbeddedStack(home, SOURCE / ".tools")
+    stack = EmbeddedStack(home, TOOLS)
     request = RunRequest(suite=SUITE, target="local", profile=PROFILE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERF_DEMO_FAULTS", "fail=join_room:20%")
@@ -110,7 +106,7 @@ class TestARecordThatIsReadLater:
     def test_is_the_same_from_the_kept_data_after_the_stack_has_gone(self, run: Run) -> None:
         before = run.snapshot()
         run.stack.stop()
-        later = EmbeddedStack(run.home, SOURCE / ".tools")
+        later = EmbeddedStack(run.home, TOOLS)
         try:
             after = run.snapshot(later.ensure_prometheus(run.state))
         finally:
@@ -128,7 +124,7 @@ class TestALostRecord:
         assert not snapshot.complete
         assert snapshot.problem is not None
         assert snapshot.problem.name == "prometheus_lost"
-        assert "nothing answers at http://127.0.0.1:9" in snapshot.problem.sentence
+        assert f"nothing answers at {NOBODY}" in snapshot.problem.sentence
         assert all(one.p95_ms is None and one.sent is None for one in snapshot.figures.values())
         assert time.monotonic() - started < 5
 
@@ -136,7 +132,7 @@ class TestALostRecord:
         self, tmp_path: Path
     ) -> None:
         suite = tiny_suite(tmp_path, rate=20, seconds=8)
-        stack = EmbeddedStack(tmp_path / "home", SOURCE / ".tools")
+        stack = EmbeddedStack(tmp_path / "home", TOOLS)
         try:
             with TinyTarget() as target:
                 state = ready_stack(tmp_path, target_url=target.url, prometheus_url=NOBODY)

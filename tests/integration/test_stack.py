@@ -14,13 +14,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from stack_parts import TOOLS, answering, reply, suite_for
+from stack_parts import NOBODY, SOURCE, TOOLS, answering, reply, suite_for
 
 from perf_pipeline import processes
 from perf_pipeline.conventions import ENV_LOCK
 from perf_pipeline.core.model import RunRequest, StackState
+from perf_pipeline.ports import free_port
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.stack.embedded import EmbeddedStack
 from perf_pipeline.stack.external import ExternalStack
@@ -213,7 +212,7 @@ class TestAStartThatFails:
             "start(EmbeddedStack(Path(sys.argv[1]), TOOLS), Path(sys.argv[1]))\n"
             "print('up', flush=True); time.sleep(60)\n"
         )
-        folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+        folders = [str(Path(__file__).parent), str(SOURCE)]
         child = subprocess.Popen(
             [sys.executable, "-c", script, str(home), *folders], stdout=subprocess.PIPE, text=True
         )
@@ -267,9 +266,7 @@ class TestTheExternalStack:
     ) -> None:
         config = tmp_path / "prometheus.yml"
         config.write_text("global: {}\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         command = [
             find_or_install_prometheus(TOOLS),
             f"--config.file={config}",
@@ -319,7 +316,7 @@ class TestTheTargetBeforeTheLoad:
 
     def test_is_refused_when_nobody_listens(self, home: Path, prometheus_url: str) -> None:
         with pytest.raises(NotReady, match="cannot be reached"):
-            start(ExternalStack(prometheus_url, home), home, suite_for("http://127.0.0.1:9"))
+            start(ExternalStack(prometheus_url, home), home, suite_for(NOBODY))
 
     def test_is_refused_when_it_runs_another_revision_than_expected(
         self, home: Path, prometheus_url: str

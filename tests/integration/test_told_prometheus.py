@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster_parts as parts
 import pytest
 from dagster import DagsterInstance, ReexecutionOptions, execute_job
-
-sys.path.insert(0, str(Path(__file__).parent))
-import dagster_parts as parts
 from prometheus_parts import ask, start_prometheus, values
 from stack_parts import TOOLS
 

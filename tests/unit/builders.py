@@ -331,7 +331,7 @@ def endpoint_verdict(
     good: dict[str, Any] = {
         "endpoint": endpoint,
         "verdict": verdict,
-        "sentence": "p50 +0 % (interval -5 %..+5 %)",
+        "sentence": "p50 +0.0 % (interval -4.9..+5.1 %)",
         "p50": effect(),
         "p95": effect(half=0.15),
     }

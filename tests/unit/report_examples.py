@@ -88,7 +88,7 @@ def regressed() -> tuple[RunRecord, Run]:
             Verdict.INCONCLUSIVE,
             p50=builders.effect(1.06, half=0.12, baseline_ms=6.0),
             p95=None,
-            sentence="p50 +6 % (interval -6..+20 %)",
+            sentence="p50 +6.0 % (interval -6.0..+20 %)",
             advice="about 4 more baseline runs would settle it",
         ),
         "get_state": builders.endpoint_verdict(

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from builders import samples, slo_report
 
 from perf_pipeline.core.baseline import BaselineDecision, WaitingRun, baseline_decision
 from perf_pipeline.core.model import Comparison, Judgement, Outcome, Samples, Verdict
 from perf_pipeline.core.outcome import decide_outcome
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
-from tests.unit.builders import samples, slo_report
 
 RUNS = 12
 REQUESTS = 120

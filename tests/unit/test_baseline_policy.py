@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from perf_pipeline.core.baseline import BaselineDecision, WaitingRun, baseline_decision
-from perf_pipeline.core.model import CommonEffect, Comparison, Direction, Outcome, Reason, SloStatus, Verdict
-from perf_pipeline.core.signs import TOGETHER, Signs
-from perf_pipeline.suite import BaselinePolicy, VerdictSettings
-from tests.unit.builders import (
+from builders import (
     RUN_ID,
     comparison,
     effect,
@@ -19,6 +14,11 @@ from tests.unit.builders import (
     judgement,
     slo_report,
 )
+
+from perf_pipeline.core.baseline import BaselineDecision, WaitingRun, baseline_decision
+from perf_pipeline.core.model import CommonEffect, Comparison, Direction, Outcome, Reason, SloStatus, Verdict
+from perf_pipeline.core.signs import TOGETHER, Signs
+from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 
 IMPROVED, REGRESSED, INCONCLUSIVE = Verdict.IMPROVED, Verdict.REGRESSED, Verdict.INCONCLUSIVE
 SLOWER, FASTER = Direction.SLOWER, Direction.FASTER

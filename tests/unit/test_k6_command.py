@@ -18,14 +18,9 @@ from hypothesis import strategies as st
 from perf_pipeline.load import probe
 from perf_pipeline.load.addresses import complement, target_address
 from perf_pipeline.load.command import K6Command, build_command, k6_config
+from perf_pipeline.load.durations import seconds
 from perf_pipeline.load.errors import CapExceededError, LoadError
-from perf_pipeline.load.limits import (
-    check_caps,
-    check_origin,
-    check_requirements,
-    parse_requirements,
-    seconds,
-)
+from perf_pipeline.load.limits import check_caps, check_origin, check_requirements, parse_requirements
 from perf_pipeline.load.probe import K6, find_k6, parse_version
 from perf_pipeline.suite import Target
 
@@ -173,7 +168,12 @@ class TestTheAllowList:
         suite = builders.suite(allowed_origins=("https://staging.example",))
         staging = TARGET.model_copy(update={"name": "staging", "base_url": "https://staging.example"})
         check_origin(suite, staging, "https://staging.example:443/")
-        for elsewhere in ("http://staging.example", "https://staging.example:8443", "https://example"):
+        for elsewhere in (
+            "http://staging.example",
+            "https://staging.example:8443",
+            "https://staging.example:0",
+            "https://example",
+        ):
             with pytest.raises(CapExceededError, match="not in allowed_origins of suite multiplayer"):
                 check_origin(suite, staging, elsewhere)
 
@@ -256,7 +256,10 @@ class TestCaps:
         assert (found.load_duration_s, found.load_end_s, found.measure_start_s) == (120.0, 122.0, 12.0)
 
     def test_durations_are_read_as_go_writes_them(self) -> None:
-        assert [seconds(text) for text in ("1h0m3s", "500ms", "1m1.5s", "0s")] == [3603.0, 0.5, 61.5, 0.0]
+        written = ("1h0m3s", "1h00m03.0s", "500ms", "1m1.5s", "01.0s", "0s")
+        assert [seconds(text) for text in written] == [3603.0, 3603.0, 0.5, 61.5, 1.0, 0.0]
+        with pytest.raises(ValueError, match="not a duration"):
+            seconds("soon")
 
 
 class TestTheK6Found:

@@ -11,7 +11,7 @@ import pytest
 
 from perf_pipeline.load.cpu import CpuSample, cpu_use
 from perf_pipeline.load.exit_codes import exit_meaning, thrown_sentence
-from perf_pipeline.load.log import LogReader, clock_seconds
+from perf_pipeline.load.log import LogReader
 from perf_pipeline.load.progress import phase_at
 from perf_pipeline.load.run import breaker_tripped
 
@@ -123,12 +123,6 @@ class TestTheLog:
         reader = read(b"y" * 1_000_000, tmp_path / "k6.log", cap=200_000)
         assert reader.truncated
         assert (tmp_path / "k6.log").stat().st_size < 201_000
-
-    @pytest.mark.parametrize(
-        ("text", "expected"), [("01.0s", 1.0), ("1m02.5s", 62.5), ("1h00m03.0s", 3603.0), ("soon", None)]
-    )
-    def test_clock(self, text: str, expected: float | None) -> None:
-        assert clock_seconds(text) == expected
 
 
 class TestThePhase:

@@ -11,6 +11,7 @@ import pytest
 
 from perf_pipeline import conventions
 from perf_pipeline.core.fingerprint import plan_hash
+from perf_pipeline.load.limits import check_caps
 from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.monitoring.k6_suite import suite_json
 from perf_pipeline.suite import Suite
@@ -133,11 +134,7 @@ class TestProfilesOfMultiplayer:
     def test_are_within_the_limits_of_the_local_target(self, multiplayer: Suite) -> None:
         local = multiplayer.targets["local"]
         for each in multiplayer.profiles.values():
-            assert each.max_users <= local.max_users
-            assert each.warmup_s + each.duration_s <= local.max_duration_s
-            assert (
-                each.peak_rate_per_s or 0
-            ) * multiplayer.requests_per_iteration <= local.max_requests_per_s
+            check_caps(multiplayer, local, each)
 
 
 class TestPlanHash:

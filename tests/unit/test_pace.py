@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import ENDPOINTS, counts, load_result, samples, snapshot, stack_state, suite
 
 from perf_pipeline.conventions import REQUEST_TIMEOUT_S
 from perf_pipeline.core.model import Samples
 from perf_pipeline.core.validity import Validity, judge_validity
 from perf_pipeline.suite import Profile
-from tests.unit.builders import ENDPOINTS, counts, load_result, samples, snapshot, stack_state, suite
 
 EXPECTED = 3000
 PLATFORM = Profile(name="platform", warmup_s=20.0, users=50, users_duration_s=300.0, pace_s=5.0, max_users=50)

@@ -14,12 +14,13 @@ import pytest
 import report_examples as examples
 
 from perf_pipeline.core.model import Reason
+from perf_pipeline.files import write_whole
 from perf_pipeline.report.html import render_html
 from perf_pipeline.report.json_report import ReportError, read_json, render_json
 from perf_pipeline.report.junit import render_junit
 from perf_pipeline.report.markdown import render_markdown
 from perf_pipeline.report.view import RunView, build_view
-from perf_pipeline.report.write import write_reports, write_whole
+from perf_pipeline.report.write import write_reports
 
 HOSTILE = '<script>alert("x")</script>&"\''
 
@@ -252,7 +253,7 @@ MARKDOWN = """\
 - where: local, http://127.0.0.1:8000
 - when: 2026-11-20 12:00:00 UTC, 1 min 50 s measured
 - revision: rev-2
-- against: 5 baseline runs, revision rev-1
+- against: 5 baseline runs of revision rev-1
 - launched by: tests
 - run: 0f1e2d3c-0000-4000-8000-000000000001
 

@@ -45,7 +45,7 @@ class TestFigures:
     def test_keep_the_digits_that_mean_something(self, write, value, text):
         assert write(value) == text
 
-    @pytest.mark.parametrize("write", [f.ms, f.percent, f.change, f.duration, f.per_second, f.signed_ms])
+    @pytest.mark.parametrize("write", [f.ms, f.percent, f.change, f.duration, f.signed_ms])
     @pytest.mark.parametrize("nothing", [None, math.nan])
     def test_are_a_dash_where_there_is_none(self, write, nothing):
         assert write(nothing) == "–"

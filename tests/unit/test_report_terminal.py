@@ -189,13 +189,6 @@ class TestTwoRunsBesideEachOther:
         assert text.startswith("was 0f1e2d3c  2026-11-20 12:00:00 UTC, revision rev-2, passed\nis  0f1e2d3c")
         assert max(len(line) for line in text.splitlines()) <= 100
 
-    def test_of_different_plans_say_which_part_differs(self):
-        first, _ = examples.passed()
-        other = builders.load_result(fingerprint=builders.fingerprint(profile="smoke"))
-        second = first.model_copy(update={"load": other})
-        text = printed(100, lambda console: print_compare(first, second, None, console=console))
-        assert "?  not comparable: profile: standard here, smoke there\n" in text
-
 
 class TestABaseline:
     def test_shows_its_runs_and_who_decided_what(self):

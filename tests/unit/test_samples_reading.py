@@ -116,8 +116,8 @@ class TestRequests:
         one = read(tmp_path, GOOD)
         assert one.sent == {"page": 2, "list": 1, "never": 0}
         assert one.completed_iterations == 1
-        assert one.most_users == 7
         assert one.measured_span == (T0, T0 + 95)
+        assert one.last_sample_unix_ms == T0 + 96
 
     def test_survive_the_way_through_parquet(self, tmp_path: Path) -> None:
         one = read(tmp_path, GOOD)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from builders import counts, load_result, profile, samples, snapshot, stack_state, suite
 
-from perf_pipeline.core.model import Samples, SloStatus
+from perf_pipeline.core.model import NO_SAMPLES, Samples, SloStatus
 from perf_pipeline.core.slo import evaluate_slos, slo_report
 from perf_pipeline.suite import Objectives
-
-NOTHING = Samples(t_ms=np.empty(0), duration_ms=np.empty(0), ok=np.empty(0, bool))
 
 
 def judged(run, *, the_suite=None, **load):
@@ -70,12 +68,12 @@ class TestFailures:
         run = with_durations([2.6] * 550, ok=[False] * 550)
         row = judged(run, errors_by_kind={"get_news": {"status 500": 550}})["get_news"]
         assert (row.status, row.p95_ms, row.headroom_ratio) == (SloStatus.BREACHED, None, None)
-        assert row.sentence == "100 % of 550 requests failed (status 500), objective 1.0 %"
+        assert row.sentence == "100 % of 550 requests failed (status 500), objective 1 %"
 
     def test_over_the_error_objective_is_breached_whatever_the_p95(self):
         row = judged(with_durations([5.0] * 500, ok=[True] * 490 + [False] * 10))["get_news"]
         assert (row.status, row.p95_ms) == (SloStatus.BREACHED, 5.0)
-        assert row.sentence == "2.0 % of 500 requests failed, objective 1.0 %"
+        assert row.sentence == "2 % of 500 requests failed, objective 1 %"
 
     def test_within_the_error_objective_is_met(self):
         row = judged(with_durations([5.0] * 500, ok=[True] * 495 + [False] * 5))["get_news"]
@@ -101,7 +99,7 @@ class TestNoData:
         assert (row.status, row.p95_ms, row.error_ratio) == (SloStatus.NO_DATA, None, None)
 
     def test_makes_an_otherwise_valid_run_invalid(self):
-        run = samples() | {"get_news": NOTHING}
+        run = samples() | {"get_news": NO_SAMPLES}
         no_plan = load_result(
             run, counts=counts(run, planned=None), planned_iterations=None, completed_iterations=0
         )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from perf_pipeline.origins import origin
 from perf_pipeline.stack.base import NotReady
-from perf_pipeline.stack.target import check_allowed, origin, resolve_pointer, secret_headers
+from perf_pipeline.stack.target import check_allowed, resolve_pointer, secret_headers
 from perf_pipeline.suite import Target
 
 HEADERS = {"Authorization": "STAGING_TOKEN", "X-Tenant": "STAGING_TENANT"}

@@ -79,7 +79,7 @@ class TestTheGenerator:
     def test_short_of_users_while_the_target_answered_makes_the_run_invalid(self):
         validity = judged(dropped_iterations=11, completed_iterations=539, **sent(539))
         assert found(validity) == (["generator_short"], [], [])
-        assert "11 of 550 planned iterations (2.0 %, allowed 1 %)" in validity.invalid_reasons[0].sentence
+        assert "11 of 550 planned iterations (2 %, allowed 1 %)" in validity.invalid_reasons[0].sentence
 
     def test_may_drop_one_per_cent(self):
         validity = judged(dropped_iterations=5, completed_iterations=545, **sent(545))

@@ -23,8 +23,11 @@ def is_free(port: int) -> bool:
 
 def choose_port(usual: int) -> int:
     """``usual`` when it is free, else some free port."""
-    if is_free(usual):
-        return usual
+    return usual if is_free(usual) else free_port()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,31 @@
+"""What Dagster calls our things: tags of runs, jobs, steps."""
+
+from __future__ import annotations
+
+# Tags of a run. The UI shows them in its list of runs, which can be filtered by them.
+DAGSTER_TAG_SUITE = "perf/suite"
+DAGSTER_TAG_TARGET = "perf/target"
+DAGSTER_TAG_PROFILE = "perf/profile"
+DAGSTER_TAG_OUTCOME = "perf/outcome"
+DAGSTER_TAG_LAUNCHED_BY = "perf/launched_by"
+# Host, pid and start time (Unix seconds) of the process that executes it; the UI shows no tag that begins so.
+DAGSTER_TAG_OWNER = ".dagster/perf_owner"
+
+FIRST_STEP = "monitoring_stack"
+LOAD_STEP = "load_test"
+REPORT_STEP = "run_report"
+
+
+def job_name(suite_name: str) -> str:
+    """The job that runs one benchmark of a suite."""
+    return f"benchmark_{suite_name}"
+
+
+def step_key(suite_name: str, step: str) -> str:
+    """``multiplayer``, ``load_test`` -> ``multiplayer__load_test``."""
+    return f"{suite_name}__{step}"
+
+
+def step_name(step_key: str | None) -> str:
+    """``multiplayer__load_test`` -> ``load_test``."""
+    return (step_key or "").rpartition("__")[2]
