@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ class Series:
 def read_series(
     client: PrometheusClient, queries: RunQueries, *, start: datetime, end: datetime
 ) -> dict[str, list[Entry]]:
-    """All series of a run between two moments. Raises PrometheusLostError."""
-    step_s = max(STEP_S, -(-int((end - start).total_seconds()) // MOST_POINTS))
+    """All series of a run between two moments, the last point at ``end``. Raises PrometheusLostError."""
+    span_s = (end - start).total_seconds()
+    step_s = max(STEP_S, math.ceil(span_s / MOST_POINTS))
+    # Steps counted from the start would leave out what came after the last whole one: all of a short run.
+    start = end - math.ceil(span_s / step_s) * timedelta(seconds=step_s)
     found = {}
     for series in _wanted(queries, max(WINDOW_S, 2 * step_s)):
         answer = client.over_time(series.query, start=start, end=end, step_s=step_s)
