@@ -23,19 +23,17 @@ def judge(
     baseline: Sequence[Mapping[str, Any]], candidates: Sequence[Mapping[str, Any]], control: str | None
 ) -> dict[str, dict[str, Any]]:
     """Endpoint -> verdict and (ratio, low, high) of p50 and p95."""
-    judgement = compare([_run(run, control) for run in baseline], _run(candidates[-1], control), SETTINGS)
+    judgement = compare(
+        [_run(run) for run in baseline], [_run(run) for run in candidates], SETTINGS, control=control
+    )
     return {
         name: {"verdict": one.verdict.value, "p50": _figures(one.p50), "p95": _figures(one.p95)}
         for name, one in judgement.endpoints.items()
     }
 
 
-def _run(run: Mapping[str, Any], control: str | None) -> dict[str, Samples]:
-    return {
-        name: Samples(t_ms=one.t_ms, duration_ms=one.duration_ms, ok=one.ok)
-        for name, one in run.items()
-        if name != control
-    }
+def _run(run: Mapping[str, Any]) -> dict[str, Samples]:
+    return {name: Samples(t_ms=one.t_ms, duration_ms=one.duration_ms, ok=one.ok) for name, one in run.items()}
 
 
 def _figures(effect: Effect | None) -> tuple[float, float, float]:

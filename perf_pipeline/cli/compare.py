@@ -53,7 +53,7 @@ def compare(
     if suite is None:
         name = second.load.fingerprint.suite
         print(f"suite {name} cannot be read: judged with the usual tolerances.", file=sys.stderr)
-    judgement = judge([old or {}], new or {}, suite.verdict if suite else VerdictSettings())
+    judgement = judge([old or {}], [new or {}], suite.verdict if suite else VerdictSettings())
     if as_json:
         print_json(
             {

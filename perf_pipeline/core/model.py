@@ -303,6 +303,7 @@ class Effect(Frozen):
     difference_ms: float
     noise_ratio: float  # how much identical runs differ here: the standard deviation of log latency
     detectable_ratio: float  # the smallest relative change that this comparison could have seen
+    detectable_next_ratio: float | None = None  # with one more baseline run
 
 
 class EndpointVerdict(Frozen):
@@ -322,6 +323,8 @@ class CommonEffect(Frozen):
     p95_ratio: float
     sentence: str
     stands: Direction | None = None  # it is more than baseline runs differ by
+    control_ratio: float | None = None  # p50 of the control: what the machine alone did
+    verdict: Verdict | None = None  # of the service as a whole; None: cannot be told from the machine
 
 
 class Judgement(Frozen):
@@ -329,6 +332,8 @@ class Judgement(Frozen):
 
     endpoints: dict[str, EndpointVerdict]
     common: CommonEffect | None = None
+    candidates: int = 1  # runs of the revision under test that it rests on
+    more: str = ""  # why one more run of this revision would help; empty: it would not
 
 
 class BaselineRef(Frozen):

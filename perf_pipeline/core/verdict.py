@@ -49,14 +49,21 @@ _LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but mus
 
 
 def compare(
-    baseline: Sequence[Mapping[str, Samples]], candidate: Mapping[str, Samples], settings: VerdictSettings
+    baseline: Sequence[Mapping[str, Samples]],
+    candidates: Sequence[Mapping[str, Samples]],
+    settings: VerdictSettings,
+    *,
+    control: str | None = None,
 ) -> Judgement:
-    """Judge ``candidate`` against the baseline runs (oldest first), endpoint by endpoint.
+    """Judge the runs of a revision (1 to 3, oldest first) against the baseline runs (oldest first).
+
+    ``control``: the name under which the runs hold the requests to the control process; no endpoint.
 
     Never raises on odd data (missing endpoints, NaN, no samples): such an endpoint is ``no_baseline`` when
     the baseline lacks it and ``inconclusive`` when the candidate does.
     """
-    names = sorted({name for run in (*baseline, candidate) for name in run})
+    candidate = candidates[-1]
+    names = sorted({name for run in (*baseline, candidate) for name in run} - {control})
     if not names:
         return Judgement(endpoints={})
     both = tuple(noise.measure(baseline, candidate, names, quantile) for quantile in (P50, P95))

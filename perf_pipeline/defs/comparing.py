@@ -52,7 +52,7 @@ def compare_with_baseline(
     why = _too_few_left(ref, suite.baseline.minimum)
     if why:
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
-    judgement = compare(list(baseline.values()), read_samples(run_folder(load.run_id)), suite.verdict)
+    judgement = compare(list(baseline.values()), [read_samples(run_folder(load.run_id))], suite.verdict)
     return Comparison(
         run_id=load.run_id,
         compared=True,

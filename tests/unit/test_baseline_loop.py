@@ -37,7 +37,7 @@ class Benchmark:
         self.seen[run_id] = one
         counting = list(self.members.values())[-POLICY.keep :]
         comparison = Comparison(
-            run_id=run_id, compared=bool(counting), judgement=compare(counting, one, SETTINGS)
+            run_id=run_id, compared=bool(counting), judgement=compare(counting, [one], SETTINGS)
         )
         slo = slo_report(run_id=run_id)
         outcome, _ = decide_outcome(slo, comparison)

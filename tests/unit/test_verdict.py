@@ -34,7 +34,7 @@ def candidate(*, seed: int = 99, noise: float = 0.01, **changed):
 
 
 def judged(old, new, config=None) -> Judgement:
-    return compare(old, new, config or VerdictSettings())
+    return compare(old, [new], config or VerdictSettings())
 
 
 def table(judgement: Judgement) -> str:

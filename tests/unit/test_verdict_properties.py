@@ -18,7 +18,7 @@ NEW = samples(seed=99, run_noise=0.01, n=200, slower={"get_game_data": 1.5, "get
 
 
 def judged(old, new, config=None):
-    return compare(old, new, config or VerdictSettings())
+    return compare(old, [new], config or VerdictSettings())
 
 
 def verdicts(judgement):
