@@ -135,6 +135,14 @@ class Fingerprint(Frozen):
         ]
 
 
+class FollowUp(StrEnum):
+    """Who starts the run that confirms another one, when that one asks for it."""
+
+    SENSOR = "sensor"  # Dagster's, where its daemon runs
+    CALLER = "caller"  # whoever started this one and is waiting for it: the command line
+    NOBODY = "nobody"  # it is judged as it is
+
+
 class RunRequest(Frozen):
     """What a person, a schedule or a sensor asked for."""
 
@@ -144,6 +152,8 @@ class RunRequest(Frozen):
     revision: str | None = None  # expected revision; None: take what the target says
     note: str = ""
     launched_by: str = "unknown"
+    confirms: str | None = None  # id of the first run of the series that this one belongs to; None: it is it
+    follow_up: FollowUp = FollowUp.SENSOR
 
 
 # ------------------------------------------------------------------ values between steps
@@ -357,6 +367,14 @@ class BaselineRef(Frozen):
         return list(dict.fromkeys(taken))
 
 
+class Series(Frozen):
+    """A run and those that confirm it: one revision, judged together against one baseline."""
+
+    first_run_id: str
+    run_ids: list[str]  # judged together, oldest first, the run itself last
+    left_out: list[str] = []  # one sentence for each run of the series that does not count
+
+
 class Comparison(Frozen):
     """Value of ``baseline_comparison``."""
 
@@ -364,6 +382,7 @@ class Comparison(Frozen):
     compared: bool
     why_not: str = ""  # when not compared: invalid run, no baseline, other fingerprint and which part
     baseline: BaselineRef | None = None
+    series: Series | None = None  # of a run that confirms another one
     judgement: Judgement
     judged_s: float = 0.0
 
@@ -394,3 +413,4 @@ class RunRecord(Frozen):
     outcome: Outcome
     sentence: str
     baseline_sentence: str = ""
+    asks: str = ""  # why one more run of the series follows; empty: the outcome is final

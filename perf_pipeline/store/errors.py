@@ -8,4 +8,4 @@ class StoreError(Exception):
 
 
 class BusyError(StoreError):
-    """Another benchmark is running on the same generator or against the same target."""
+    """Another benchmark is in the way: on this generator, against this target, or of the same series."""

@@ -11,6 +11,7 @@ from perf_pipeline.core.model import (
     Effect,
     EndpointSlo,
     EndpointVerdict,
+    FollowUp,
     Outcome,
     RunRecord,
     SloStatus,
@@ -44,6 +45,9 @@ def stored_run(row: RunRow, *, measured: bool, in_baseline: bool) -> StoredRun:
         fingerprint_key=row.fingerprint_key,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        confirms=row.confirms,
+        follow_up=FollowUp(row.follow_up),
+        asks=row.asks or "",
         measured=measured,
         in_baseline=in_baseline,
     )

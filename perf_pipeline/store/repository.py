@@ -11,6 +11,7 @@ from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.runs import RunStore
+from perf_pipeline.store.series import SeriesReads
 from perf_pipeline.store.values import (
     BaselineMember,
     EndpointPoint,
@@ -31,5 +32,5 @@ __all__ = [
 ]
 
 
-class Store(RunStore, BaselineReads, BaselineWrites):
+class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites):
     """Use as a context manager, or call ``close()``."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, RunRequest
@@ -20,7 +20,9 @@ from perf_pipeline.store.mapping import (
     record_json,
     stored_run,
 )
-from perf_pipeline.store.tables import EndpointResultRow, MemberRow, RunRow
+from perf_pipeline.store.run_queries import stored_runs, stored_runs_query
+from perf_pipeline.store.series import refuse_superseded
+from perf_pipeline.store.tables import EndpointResultRow, RunRow
 from perf_pipeline.store.values import EndpointPoint, StoredRun
 
 CANDIDATES_SHOWN = 5
@@ -49,13 +51,15 @@ class RunStore(Database):
         (not ready, cancelled, lost), the run counts as running again. The outcome of a measured run stays
         until ``save_record`` replaces it.
 
-        ``exclusive``: raises BusyError when another run is under way on this host or against this base URL;
-        call ``mark_lost`` first, so that a dead run does not block. Whether one on another host still lives
-        cannot be seen: one that began before ``elsewhere_since`` is taken for dead. Raises StoreError.
+        ``exclusive``: raises BusyError when another run is under way on this host or against this base URL,
+        or when the run would confirm one that asks for no further run; call ``mark_lost`` first, so that a
+        dead run does not block. Whether one on another host still lives cannot be seen: one that began before
+        ``elsewhere_since`` is taken for dead. Raises StoreError.
         """
         with self._writing() as session:
             if exclusive:
                 _refuse_second(session, run_id, host, base_url, elsewhere_since)
+                refuse_superseded(session, run_id, request)
             row = session.get(RunRow, run_id)
             if row is None:
                 row = _new_run(run_id, request, run_folder, at)
@@ -100,6 +104,7 @@ class RunStore(Database):
             row.fingerprint = record.load.fingerprint.model_dump(mode="json")
             row.fingerprint_key = record.load.fingerprint.key()
             row.record = document
+            row.asks = record.asks or None
             session.flush()
             session.execute(delete(EndpointResultRow).where(EndpointResultRow.run_id == row.run_id))
             verdicts = record.comparison.judgement.endpoints
@@ -143,7 +148,7 @@ class RunStore(Database):
         limit: int = 20,
     ) -> list[StoredRun]:
         """Runs that fit all that is given, newest first, running ones included. Raises StoreError."""
-        query = _runs()
+        query = stored_runs_query()
         for column, wanted in ((RunRow.suite, suite), (RunRow.target, target), (RunRow.profile, profile)):
             if wanted is not None:
                 query = query.where(column == wanted)
@@ -152,17 +157,17 @@ class RunStore(Database):
         if since is not None:
             query = query.where(RunRow.started_at >= since)
         with self._reading() as session:
-            return _stored(session, query.limit(limit))
+            return stored_runs(session, query.limit(limit))
 
     def find_run(self, prefix: str) -> StoredRun:
         """The run with this id, or the only one that begins so. Raises StoreError, with the candidates."""
         advice = "`perf-pipeline runs` lists them."
         with self._reading() as session:
-            exact = _stored(session, _runs().where(RunRow.run_id == prefix))
+            exact = stored_runs(session, stored_runs_query().where(RunRow.run_id == prefix))
             if exact:
                 return exact[0]
-            query = _runs().where(RunRow.run_id.startswith(prefix, autoescape=True))
-            found = _stored(session, query.limit(CANDIDATES_SHOWN + 1)) if prefix else []
+            query = stored_runs_query().where(RunRow.run_id.startswith(prefix, autoescape=True))
+            found = stored_runs(session, query.limit(CANDIDATES_SHOWN + 1)) if prefix else []
         if not found:
             raise StoreError(f"no run has an id that begins with '{prefix}': {advice}")
         if len(found) > 1:
@@ -216,6 +221,8 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
         sentence="",
         launched_by=request.launched_by,
         note=request.note,
+        confirms=request.confirms,
+        follow_up=request.follow_up.value,
         host="",
         owner_pid=0,
         owner_started=0.0,
@@ -240,22 +247,3 @@ def _refuse_second(
             f"(pid {other.owner_pid}, since {other.started_at:%Y-%m-%d %H:%M} UTC): two at once would "
             "measure each other; wait for its end."
         )
-
-
-RunsQuery = Select[tuple[RunRow, bool, bool]]
-
-
-def _runs() -> RunsQuery:
-    in_baseline = select(MemberRow.id).where(
-        MemberRow.run_id == RunRow.run_id, MemberRow.removed_at.is_(None)
-    )
-    return select(RunRow, RunRow.record.is_not(None), in_baseline.exists()).order_by(
-        RunRow.started_at.desc(), RunRow.run_id.desc()
-    )
-
-
-def _stored(session: Session, query: RunsQuery) -> list[StoredRun]:
-    return [
-        stored_run(row, measured=measured, in_baseline=in_baseline)
-        for row, measured, in_baseline in session.execute(query)
-    ]

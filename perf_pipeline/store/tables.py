@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from perf_pipeline.store.columns import UtcDateTime
 
 VERSION_TABLE = "perf_schema_version"  # Alembic's own; Dagster's is alembic_version
-SCHEMA_REVISION = "0002"  # newest migration; known here so that opening an up-to-date store needs no Alembic
+SCHEMA_REVISION = "0003"  # newest migration; known here so that opening an up-to-date store needs no Alembic
 
 
 class Base(DeclarativeBase):
@@ -37,6 +37,7 @@ class RunRow(Base):
         Index(None, "suite", "target", "profile", "started_at"),
         Index(None, "fingerprint_key", "started_at"),
         Index(None, "started_at"),
+        Index(None, "confirms"),
     )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)  # the root Dagster run id
@@ -59,6 +60,9 @@ class RunRow(Base):
     ended_at: Mapped[datetime | None]
     record: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # the whole RunRecord, about 50 kB
     signs: Mapped[dict[str, Any] | None]  # core.signs.Signs of a run that waits to enter the baseline
+    confirms: Mapped[str | None]  # the first run of its series; null: it is that one
+    follow_up: Mapped[str]  # core.model.FollowUp
+    asks: Mapped[str | None]  # why one more run of the series was asked for; null: none was
 
 
 class EndpointResultRow(Base):

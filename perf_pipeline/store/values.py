@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from perf_pipeline.core.model import Fingerprint, Frozen, Outcome, SloStatus, Verdict
+from perf_pipeline.core.model import Fingerprint, FollowUp, Frozen, Outcome, SloStatus, Verdict
 
 
 class StoredRun(Frozen):
@@ -27,8 +27,16 @@ class StoredRun(Frozen):
     fingerprint_key: str | None  # None until measured
     started_at: datetime
     ended_at: datetime | None
+    confirms: str | None = None  # the first run of its series; None: it is that one
+    follow_up: FollowUp = FollowUp.NOBODY
+    asks: str = ""  # why one more run of the series was asked for; empty: its outcome is final
     measured: bool  # a RunRecord is stored
     in_baseline: bool  # counts in a baseline at this moment
+
+    @property
+    def series(self) -> str:
+        """Id of the first run of its series, which may be itself."""
+        return self.confirms or self.run_id
 
 
 class EndpointPoint(Frozen):
