@@ -15,6 +15,8 @@ from perf_pipeline.core.model import Frozen
 
 REFERENCE_BACKEND = "reference-backend"
 USUAL_PROFILE = "standard"
+AUTOMATIC, MANUAL = "automatic", "manual"
+MOST_RUNS = 3  # of one revision for one verdict
 
 
 class Objectives(Frozen):
@@ -129,7 +131,8 @@ class Target(Frozen):
 class BaselinePolicy(Frozen):
     """Which runs a candidate is compared with."""
 
-    accept: str = "automatic"  # or manual: only ``perf-pipeline baseline accept``
+    accept: str = AUTOMATIC  # or manual: only ``perf-pipeline baseline accept``
+    improvements: str = AUTOMATIC  # one that was confirmed begins the baseline anew; or manual, as above
     keep: int = 10  # the newest accepted runs that count
     minimum: int = 1  # fewer: no_baseline
 
@@ -141,6 +144,7 @@ class VerdictSettings(Frozen):
     floor_ms: float = 1.0
     tolerance_p50_ratio: float = 0.10  # "unchanged": the interval lies within
     tolerance_p95_ratio: float = 0.20
+    runs: int = MOST_RUNS  # of one revision, at most, until the verdict is final; 1: no run is confirmed
 
 
 class Suite(Frozen):

@@ -14,8 +14,16 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node
 
 from perf_pipeline import suite_units as units
-from perf_pipeline.conventions import SUITE_FILE, default_metric
-from perf_pipeline.suite import BaselinePolicy, Endpoint, Objectives, Suite, VerdictSettings
+from perf_pipeline.conventions import CONTROL, SUITE_FILE, default_metric
+from perf_pipeline.suite import (
+    AUTOMATIC,
+    MANUAL,
+    BaselinePolicy,
+    Endpoint,
+    Objectives,
+    Suite,
+    VerdictSettings,
+)
 from perf_pipeline.suite_nodes import Problems, Section
 from perf_pipeline.suite_profiles import read_profiles
 from perf_pipeline.suite_script import check_script
@@ -30,7 +38,7 @@ _ENDPOINTS_EXAMPLE = (
 )
 _DEEPEST = 20  # a suite file nests five levels
 _DEFAULT_SCRIPT = "scenario.js"
-_ACCEPT = units.Kind(units.one_of("automatic", "manual"), "automatic")
+_ACCEPT = units.Kind(units.one_of(AUTOMATIC, MANUAL), AUTOMATIC)
 
 
 class SuiteError(Exception):
@@ -129,6 +137,8 @@ def _read_endpoints(section: Section) -> dict[str, Endpoint]:
     endpoints: dict[str, Endpoint] = {}
     owner_of: dict[tuple[str, str], str] = {}  # (key, value) -> the endpoint that has it
     for name, entry in section.sections(keys=_ENDPOINT_KEYS):
+        if name == CONTROL:
+            entry.problem("this is the name of the pipeline's own control process; write another name")
         metric = entry.value("metric", units.METRIC, default_metric(name))
         record = entry.value("record", units.NAME, name)
         for key, value in (("metric", metric), ("record", record)):
@@ -172,10 +182,11 @@ def _read_slo(entry: Section) -> Objectives:
 
 
 def _read_baseline(top: Section) -> BaselinePolicy:
-    section = top.section("baseline", keys=("accept", "keep", "minimum"))
+    section = top.section("baseline", keys=("accept", "improvements", "keep", "minimum"))
     default = BaselinePolicy()
     policy = BaselinePolicy(
         accept=section.value("accept", _ACCEPT, default.accept),
+        improvements=section.value("improvements", _ACCEPT, default.improvements),
         keep=section.value("keep", units.COUNT, default.keep),
         minimum=section.value("minimum", units.COUNT, default.minimum),
     )
@@ -185,7 +196,7 @@ def _read_baseline(top: Section) -> BaselinePolicy:
 
 
 def _read_verdict(top: Section) -> VerdictSettings:
-    section = top.section("verdict", keys=("floor", "floor_latency", "tolerance"))
+    section = top.section("verdict", keys=("floor", "floor_latency", "tolerance", "runs"))
     tolerance = section.section("tolerance", keys=("p50", "p95"))
     default = VerdictSettings()
     return VerdictSettings(
@@ -193,4 +204,5 @@ def _read_verdict(top: Section) -> VerdictSettings:
         floor_ms=section.value("floor_latency", units.LATENCY, default.floor_ms),
         tolerance_p50_ratio=tolerance.value("p50", units.TOLERANCE, default.tolerance_p50_ratio),
         tolerance_p95_ratio=tolerance.value("p95", units.TOLERANCE, default.tolerance_p95_ratio),
+        runs=section.value("runs", units.RUNS, default.runs),
     )

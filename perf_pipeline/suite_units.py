@@ -21,6 +21,7 @@ from cronsim import CronSim, CronSimError
 from perf_pipeline import suite_quantities as quantities
 from perf_pipeline.conventions import RESERVED_METRICS
 from perf_pipeline.origins import DEFAULT_PORTS
+from perf_pipeline.suite import MOST_RUNS
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -165,6 +166,14 @@ def words(text: str) -> str:
     return text
 
 
+def runs(text: str) -> int:
+    """How many runs of a revision may be loaded for one verdict."""
+    number = quantities.whole_number(text)
+    if not 1 <= number <= MOST_RUNS:
+        raise ValueError(f"'{text}' is not between 1 (no run is confirmed) and {MOST_RUNS}")
+    return number
+
+
 WORDS = Kind(words, "what it is for")
 LATENCY = Kind(quantities.milliseconds, "300ms")
 PAUSE = Kind(quantities.seconds, "5s")
@@ -186,3 +195,4 @@ HEADER = Kind(header, "Authorization")
 ENVIRONMENT_VARIABLE = Kind(environment_variable, "STAGING_TOKEN")
 CRON = Kind(cron, "0 4 * * *")
 TIMEZONE = Kind(timezone, "UTC")
+RUNS = Kind(runs, "3")

@@ -20,6 +20,7 @@ from perf_pipeline.cli.shared import (
     print_json,
     user_name,
 )
+from perf_pipeline.core.wording import count
 from perf_pipeline.project import find_project
 
 app = typer.Typer(
@@ -71,7 +72,7 @@ def accept(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a run into the baseline by hand.
+    """Take a run into the baseline by hand, with the runs that confirmed it.
 
     Such as a regression that is wanted.
     """
@@ -115,23 +116,30 @@ def unpin(
     _say(said, as_json, **place, removed=removed)
 
 
-@app.command("clear")
-def clear(
+@app.command("reset")
+def reset(
     reason: ReasonOption,
     suite: SuiteArgument = None,
     target: TargetOption = None,
     profile: ProfileOption = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="The run to begin with; later ones stay. Default: from now on."),
+    ] = None,
     who: WhoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget the baseline; the next valid run starts a new one.
+    """Begin the automatic baseline anew; earlier runs stop counting.
 
-    Also a pinned one. The runs themselves stay.
+    Such as after a change of the machine. A pinned baseline stays; the runs themselves do, too.
     """
     place = _place(suite, target, profile)
     with open_store() as store:
-        removed = store.clear(**place, who=_who(who), reason=_given(reason), at=_now())
-    _say(f"{removed} runs left the baseline of {_named(place)}.", as_json, **place, removed=removed)
+        first_run = find_run(store, first).run_id if first else None
+        removed = store.reset(**place, who=_who(who), reason=_given(reason), at=_now(), first_run=first_run)
+    since = f"run {first_run}" if first_run else "the next run"
+    said = f"the baseline of {_named(place)} begins anew with {since}: {count(removed, 'run')} left it."
+    _say(said, as_json, **place, removed=removed)
 
 
 class _Place(TypedDict):

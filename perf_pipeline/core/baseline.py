@@ -1,69 +1,61 @@
 """Does a run enter the automatic baseline by itself? Pure policy; the store carries it out.
 
-A run enters when it is a fair sample of how the target behaves now:
+What is decided on is a series: a run and those that confirm it (``core.confirmation``), which enter or stay
+out together, once the series is decided. It enters when it is a fair sample of how the target behaves now:
 
 - it is valid (an invalid, cancelled, lost or not ready run measured nothing);
 - no endpoint regressed: otherwise the regression would become the normal it is compared with;
-- no endpoint is over its error objective, and the target was neither lost nor stalled: the latencies of such
-  a run leave out the requests that mattered;
+- no endpoint is over its error objective, and the target was neither lost nor stalled (``core.fair_sample``);
 - a latency objective that is missed does *not* keep it out: a backend that always misses one objective must
   still get its regressions found;
-- nothing in it *seems* changed. Undecided is normal while there are few runs to compare with, and such a run
-  enters, or a baseline could never grow; but a run that leans to one side, or in which all endpoints went to
-  one side together, may be the first of many.
+- nothing *seems* slower. Undecided is normal while there are few runs to compare with, and such a series
+  enters, or a baseline could never grow; but one that leans there may be the first of many.
 
-A run that seems changed waits, and the next ones say what it was (a row of waiting runs, oldest first):
+An improvement that a second run confirmed begins the baseline anew, where the policy lets it: two levels in
+one baseline describe neither. One lucky run never does.
 
-- *Faster*: a neighbour in the row saw the same: it is confirmed, and both enter. One lucky run would make
-  every normal run after it a regression.
-- *Slower*: a neighbour in the row saw the same: it stays out, and only a person lets it in.
-- *It did not come again*: no neighbour saw the same, and then comes a run in which nothing seems changed. It
-  was noise, which the baseline has to know: both enter. Were such runs left out, the spread of identical runs
-  would be underestimated, and more and more of them would seem changed.
+A series that seems slower waits, and the next ones say what it was (a row of waiting series, oldest first):
+
+- a neighbour in the row saw the same: it stays out, and only a person lets it in;
+- *it did not come again*: then comes a series in which nothing seems slower. It was noise, which the baseline
+  has to know: both enter. Were such runs left out, the spread of identical runs would be underestimated, and
+  more and more of them would seem changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perf_pipeline.core.model import (
-    VALID,
-    Comparison,
-    Direction,
-    EndpointSlo,
-    Frozen,
-    Outcome,
-    SloReport,
-    Verdict,
-)
-from perf_pipeline.core.signs import TOGETHER, Signs, signs_of
+from perf_pipeline.core.confirmation import against_pinned, judged_together
+from perf_pipeline.core.fair_sample import why_unfair
+from perf_pipeline.core.model import VALID, Comparison, Direction, Frozen, Outcome, SloReport, Verdict
+from perf_pipeline.core.signs import TOGETHER, Signs, changed, signs_of
 from perf_pipeline.core.wording import count, listing
-from perf_pipeline.suite import BaselinePolicy, VerdictSettings
-
-# An endpoint's objective is missed; its figures tell latency from errors. Every other breach (target lost,
-# stalled, circuit breaker) says that requests are missing from the latencies.
-ENDPOINT_BREACH = "slo_breached"
+from perf_pipeline.suite import MANUAL, BaselinePolicy, VerdictSettings
 
 _ACCEPT = "`perf-pipeline baseline accept RUN --reason ...`"
 
 
-class WaitingRun(Frozen):
-    """A valid run that did not enter, and why."""
+class Waiting(Frozen):
+    """A series of valid runs that did not enter, and why."""
 
-    run_id: str
+    run_ids: list[str]
     signs: Signs
 
 
 class BaselineDecision(Frozen):
     """What happens to the baseline after a run.
 
-    ``run_ids``: the runs that enter, oldest first, the judged one last; empty unless ``enter``.
-    ``waits``: the run may enter later, with one that follows or by hand. ``signs``: what the runs that follow
-    have to know of it, until it enters or the baseline is moved by hand.
+    ``run_ids``: the runs that enter, oldest first, the judged one last; empty unless ``enter``. ``anew``:
+    the baseline begins with them, and earlier runs stop counting. ``held``: the runs of the series that stay
+    out; they ``wait`` when they may enter later, with a series that follows or by hand. ``signs``: what the
+    series that follow have to know of them, until they enter or the baseline is moved by hand.
     """
 
     enter: bool
     run_ids: list[str] = []  # noqa: RUF012 - pydantic copies it
+    anew: bool = False
+    held: list[str] = []  # noqa: RUF012
     waits: bool = False
     signs: Signs = Signs()
     sentence: str
@@ -76,67 +68,59 @@ def baseline_decision(
     slo: SloReport,
     comparison: Comparison,
     outcome: Outcome,
-    waiting: Sequence[WaitingRun],
+    asks: str,
+    waiting: Sequence[Waiting],
 ) -> BaselineDecision:
-    """Decide for the run of ``slo``. ``waiting``: the row of waiting runs just before it, oldest first.
+    """Decide for the series that ends with the run of ``slo``.
 
-    ``sentence`` is for people; where a run enters, the store adds how many runs the baseline has then.
+    ``asks``: why one more run of it follows; empty: it is decided. ``waiting``: the row of waiting series
+    just before it, oldest first. ``sentence`` is for people; where a run enters, the store adds how many runs
+    the baseline has then.
     """
-    signs = signs_of(comparison, settings, waiting[-1].signs if waiting else Signs())
-    obstacle = _obstacle(policy, slo, comparison, outcome)
-    if obstacle:
-        kept = Signs() if _measured_nothing(slo, outcome) else Signs(slower=signs.slower, certain=True)
-        return BaselineDecision(enter=False, signs=kept, sentence=obstacle)
-    row = [*waiting, WaitingRun(run_id=slo.run_id, signs=signs)]
-    if signs.slower:
-        return BaselineDecision(
-            enter=False, waits=True, signs=signs, sentence=_seems_slower(comparison, signs)
-        )
-    if signs.faster:
-        return _faster(row)
-    noise = [
-        run for place, run in enumerate(row[:-1]) if not run.signs.certain and not _seen_again(row, place)
-    ]
-    sentence = "entered the baseline"
-    if noise:
-        names = dict.fromkeys(name for run in noise for name in (*run.signs.slower, *run.signs.faster))
-        sentence += (
-            f" together with {count(len(noise), 'run')} before it, which had waited: "
-            f"what seemed changed there ({listing([*names])}) did not come again"
-        )
-    return BaselineDecision(enter=True, run_ids=[run.run_id for run in (*noise, row[-1])], sentence=sentence)
-
-
-def _obstacle(policy: BaselinePolicy, slo: SloReport, comparison: Comparison, outcome: Outcome) -> str:
     if _measured_nothing(slo, outcome):
-        word = Outcome.INVALID if outcome in VALID else outcome
-        names = listing([reason.name for reason in slo.invalid_reasons])
-        return f"did not enter the baseline: the run is {word.value}" + (f" ({names})" if names else "")
-    failing = [one.endpoint for one in slo.endpoints if _over_error_objective(one)]
-    if failing:
-        return f"did not enter the baseline: {listing(failing)} over the error objective"
-    disturbed = [reason.name for reason in slo.breaches if reason.name != ENDPOINT_BREACH]
-    if disturbed:
-        return f"did not enter the baseline: {listing(disturbed)}"
-    regressed = _endpoints(comparison, Verdict.REGRESSED)
-    if regressed:
-        return (
-            f"did not enter the baseline: {listing(regressed)} regressed; "
-            f"if that is the new normal, accept it with {_ACCEPT}"
+        # It does not count: what is known of the series' other runs stays as it is.
+        return BaselineDecision(
+            enter=False, sentence=f"did not enter the baseline: {_no_measurement(slo, outcome)}"
         )
-    if policy.accept == "manual":
-        return f"did not enter the baseline: this suite accepts runs by hand, with {_ACCEPT}"
-    return ""
+    series = judged_together(comparison)
+    signs = signs_of(comparison, settings, waiting[-1].signs if waiting else Signs())
+    obstacle = _obstacle(policy, slo, comparison)
+    if obstacle:
+        signs = signs.model_copy(update={"certain": True})
+        said = f"did not enter the baseline: {obstacle}"
+        return BaselineDecision(enter=False, held=series, signs=signs, sentence=said)
+    if asks:
+        said = "waits to enter the baseline: one more run of this revision decides about them together"
+        return BaselineDecision(enter=False, held=series, waits=True, signs=signs, sentence=said)
+    if signs.slower:
+        said = f"waits to enter the baseline: {_seems_slower(comparison, signs)}"
+        return BaselineDecision(enter=False, held=series, waits=True, signs=signs, sentence=said)
+    improved = [] if against_pinned(comparison) else changed(comparison.judgement, Verdict.IMPROVED)
+    if improved:
+        return _improved(improved, series, policy, signs)
+    return _enters(series, waiting, signs)
 
 
 def _measured_nothing(slo: SloReport, outcome: Outcome) -> bool:
     return outcome not in VALID or not slo.valid
 
 
-def _over_error_objective(endpoint: EndpointSlo) -> bool:
-    if endpoint.error_ratio is None:
-        return False
-    return endpoint.error_ratio > endpoint.error_objective_ratio or endpoint.failed == endpoint.requests
+def _no_measurement(slo: SloReport, outcome: Outcome) -> str:
+    word = Outcome.INVALID if outcome in VALID else outcome
+    names = listing([reason.name for reason in slo.invalid_reasons])
+    return f"the run is {word.value}" + (f" ({names})" if names else "")
+
+
+def _obstacle(policy: BaselinePolicy, slo: SloReport, comparison: Comparison) -> str:
+    unfair = why_unfair(slo)
+    if unfair:
+        return unfair
+    regressed = changed(comparison.judgement, Verdict.REGRESSED)
+    if regressed:
+        return f"{listing(regressed)} regressed; if that is the new normal, accept it with {_ACCEPT}"
+    if policy.accept == MANUAL:
+        return f"this suite accepts runs by hand, with {_ACCEPT}"
+    return ""
 
 
 def _seems_slower(comparison: Comparison, signs: Signs) -> str:
@@ -149,46 +133,50 @@ def _seems_slower(comparison: Comparison, signs: Signs) -> str:
         if now
         else f"{listing(signs.slower)} seemed slower in the run before and is not shown to be back"
     )
-    return f"waits to enter the baseline: {seen}; if that is the new normal, accept it with {_ACCEPT}"
+    return f"{seen}; if that is the new normal, accept it with {_ACCEPT}"
 
 
-# ------------------------------------------------------------------ the row of waiting runs
-
-
-def _faster(row: Sequence[WaitingRun]) -> BaselineDecision:
-    """Of the last one in the row, in which nothing seems slower."""
-    signs = row[-1].signs
-    confirmed = [run.run_id for place, run in enumerate(row) if _confirmed(row, place)]
-    names = listing(signs.faster)
-    if row[-1].run_id not in confirmed:
-        return BaselineDecision(
-            enter=False,
-            waits=True,
-            signs=signs,
-            sentence=f"waits to enter the baseline: {names} {'' if signs.certain else 'perhaps '}improved, "
-            "and the next run has to confirm it",
-        )
-    return BaselineDecision(
-        enter=True,
-        run_ids=confirmed,
-        sentence=f"entered the baseline together with the run before it, which also saw {names} improved",
+def _improved(
+    improved: list[str], series: list[str], policy: BaselinePolicy, signs: Signs
+) -> BaselineDecision:
+    names = listing(improved)
+    if policy.improvements == MANUAL:
+        why = f"this suite accepts that by hand, with {_ACCEPT}"
+    elif len(series) == 1:
+        why = f"one run alone does not move it; {_ACCEPT} does"
+    else:
+        why = ""
+    if why:
+        said = f"did not enter the baseline: {names} improved, and {why}"
+        return BaselineDecision(enter=False, held=series, signs=signs, sentence=said)
+    said = (
+        f"began the baseline anew: {names} improved, and {count(len(series), 'run')} of this revision agree"
     )
+    return BaselineDecision(enter=True, run_ids=series, anew=True, sentence=said)
 
 
-def _confirmed(row: Sequence[WaitingRun], place: int) -> bool:
-    """Whether nothing but improvements was seen, and a neighbour in the row saw each of them too."""
-    signs = row[place].signs
-    seen = {name for neighbour in _neighbours(row, place) for name in neighbour.signs.faster}
-    return not signs.slower and bool(signs.faster) and seen.issuperset(signs.faster)
+# ------------------------------------------------------------------ the row of waiting series
 
 
-def _seen_again(row: Sequence[WaitingRun], place: int) -> bool:
-    return any(row[place].signs.shared_with(neighbour.signs) for neighbour in _neighbours(row, place))
+def _enters(series: list[str], waiting: Sequence[Waiting], signs: Signs) -> BaselineDecision:
+    row = [*waiting, Waiting(run_ids=series, signs=signs)]
+    noise = [
+        one for place, one in enumerate(waiting) if not one.signs.certain and not _seen_again(row, place)
+    ]
+    runs = [run_id for one in noise for run_id in one.run_ids]
+    said = "entered the baseline"
+    if len(series) > 1:
+        said += f" with the {count(len(series) - 1, 'run')} of its series before it"
+    if runs:
+        names = dict.fromkeys(name for one in noise for name in one.signs.slower)
+        said += (
+            f" together with {count(len(runs), 'run')} before it, which had waited: "
+            f"what seemed slower there ({listing([*names])}) did not come again"
+        )
+    return BaselineDecision(enter=True, run_ids=[*runs, *series], sentence=said)
 
 
-def _neighbours(row: Sequence[WaitingRun], place: int) -> list[WaitingRun]:
-    return [*row[max(place - 1, 0) : place], *row[place + 1 : place + 2]]
-
-
-def _endpoints(comparison: Comparison, verdict: Verdict) -> list[str]:
-    return [name for name, one in comparison.judgement.endpoints.items() if one.verdict == verdict]
+def _seen_again(row: Sequence[Waiting], place: int) -> bool:
+    neighbours = [*row[max(place - 1, 0) : place], *row[place + 1 : place + 2]]
+    seen = {name for neighbour in neighbours for name in neighbour.signs.slower}
+    return not seen.isdisjoint(row[place].signs.slower)

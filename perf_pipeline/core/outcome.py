@@ -6,6 +6,7 @@ cancelled, lost) are decided where they happen.
 
 from __future__ import annotations
 
+from perf_pipeline.core.confirmation import judged_together
 from perf_pipeline.core.model import (
     Comparison,
     Effect,
@@ -16,6 +17,7 @@ from perf_pipeline.core.model import (
     SloStatus,
     Verdict,
 )
+from perf_pipeline.core.signs import changed
 from perf_pipeline.core.wording import change, count, interval, listing
 
 _SENTENCES = 3
@@ -23,7 +25,10 @@ _NOTABLE = 1.10  # a change of everything from which on it belongs into the firs
 
 
 def decide_outcome(slo: SloReport, comparison: Comparison) -> tuple[Outcome, str]:
-    """Outcome and sentence. Undecided passes: whether that is enough is for whoever asked to say."""
+    """Outcome and sentence. Undecided passes: whether that is enough is for whoever asked to say.
+
+    ``not_final`` makes the sentence of a run that asks for another one.
+    """
     verdicts = list(comparison.judgement.endpoints.values()) if comparison.compared else []
     silent = [one.endpoint for one in slo.endpoints if one.status is not SloStatus.MET]
     if not slo.valid:
@@ -32,11 +37,16 @@ def decide_outcome(slo: SloReport, comparison: Comparison) -> tuple[Outcome, str
         outcome, why = Outcome.SLO_BREACHED, _first(slo.breaches)
     elif silent:
         outcome, why = Outcome.INVALID, f"no objective could be checked for {listing(silent)}"
-    elif any(one.verdict is Verdict.REGRESSED for one in verdicts):
+    elif comparison.compared and changed(comparison.judgement, Verdict.REGRESSED):
         outcome, why = Outcome.REGRESSED, _regressed(comparison, verdicts)
     else:
         outcome, why = Outcome.PASSED, _passed(slo, comparison, verdicts)
     return outcome, f"{outcome}: {why}"
+
+
+def not_final(outcome: Outcome, sentence: str, asks: str) -> str:
+    """The sentence of a run that is not the last of its series, because of ``asks``."""
+    return f"{outcome}: asks for confirmation ({asks}); {sentence.removeprefix(f'{outcome}: ')}"
 
 
 def _first(reasons: list[Reason]) -> str:
@@ -46,7 +56,9 @@ def _first(reasons: list[Reason]) -> str:
 
 
 def _regressed(comparison: Comparison, verdicts: list[EndpointVerdict]) -> str:
-    slower = [_figures(one) for one in verdicts if one.verdict is Verdict.REGRESSED]
+    common = comparison.judgement.common
+    slower = [common.sentence] if common is not None and common.verdict is Verdict.REGRESSED else []
+    slower += [_figures(one) for one in verdicts if one.verdict is Verdict.REGRESSED]
     others = _tally([one for one in verdicts if one.verdict is not Verdict.REGRESSED])
     return f"{listing(slower, limit=4)} {_against(comparison)}{'; ' + others if others else ''}"
 
@@ -66,7 +78,8 @@ def _notable(ratio: float) -> bool:
 
 def _against(comparison: Comparison) -> str:
     runs = len(comparison.baseline.compared_run_ids) if comparison.baseline else 0
-    return f"against {count(runs, 'baseline run')}"
+    own = len(judged_together(comparison))
+    return f"{f'in {own} runs ' if own > 1 else ''}against {count(runs, 'baseline run')}"
 
 
 def _tally(verdicts: list[EndpointVerdict]) -> str:

@@ -1,56 +1,55 @@
-"""What seems changed in a run, decided or not: what the baseline's policy remembers of runs that wait."""
+"""What went one way in a run, decided or not: what the outcome and the baseline's policy look at."""
 
 from __future__ import annotations
 
-from perf_pipeline.core.model import Comparison, Direction, EndpointVerdict, Frozen, Verdict
+from pydantic import ConfigDict
+
+from perf_pipeline.core.model import Comparison, Direction, EndpointVerdict, Frozen, Judgement, Verdict
 from perf_pipeline.suite import VerdictSettings
 
 TOGETHER = "all endpoints together"  # stands beside endpoints' names for what they have in common
 
 
 class Signs(Frozen):
-    """Names of endpoints, or TOGETHER."""
+    """Names of endpoints, or TOGETHER, that seemed slower in a run which stayed out of the baseline."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a store of an earlier version holds more
 
     slower: list[str] = []  # noqa: RUF012 - pydantic copies it
-    faster: list[str] = []  # noqa: RUF012
     certain: bool = False  # beyond doubt, or of a run that is no fair sample: it is not taken for noise
 
-    @property
-    def seen(self) -> bool:
-        """Whether there is any."""
-        return bool(self.slower or self.faster)
 
-    def shared_with(self, other: Signs) -> bool:
-        """Both saw something go the same way."""
-        return not ({*self.slower}.isdisjoint(other.slower) and {*self.faster}.isdisjoint(other.faster))
+def changed(judgement: Judgement, verdict: Verdict) -> list[str]:
+    """Names of endpoints with this verdict; TOGETHER when it is that of the service as a whole."""
+    names = [name for name, one in judgement.endpoints.items() if one.verdict is verdict]
+    if judgement.common is not None and judgement.common.verdict is verdict:
+        names.append(TOGETHER)
+    return names
 
 
 def signs_of(comparison: Comparison, settings: VerdictSettings, before: Signs) -> Signs:
-    """``before``: of the valid run just before this one, if that did not enter the baseline.
+    """``before``: of the series just before this one, if that did not enter the baseline.
 
-    What seemed slower there still does while it is undecided with figures above the tolerance: one run in
+    What seemed slower there still does while it is undecided with figures above the tolerance: one series in
     which noise hides half of a regression does not end it.
     """
     judgement, common = comparison.judgement, comparison.judgement.common
-    slower, faster = (
-        [name for name, one in judgement.endpoints.items() if one.verdict is verdict or one.leaning is lean]
-        for verdict, lean in ((Verdict.REGRESSED, Direction.SLOWER), (Verdict.IMPROVED, Direction.FASTER))
-    )
-    if common is not None and common.stands is not None:
-        (slower if common.stands is Direction.SLOWER else faster).append(TOGETHER)
+    regressed = changed(judgement, Verdict.REGRESSED)
+    slower = dict.fromkeys(regressed)
+    slower |= {name: None for name, one in judgement.endpoints.items() if one.leaning is Direction.SLOWER}
+    if common is not None and common.stands is Direction.SLOWER:
+        slower[TOGETHER] = None
     for name in before.slower:
         if name == TOGETHER:
             still = common is None or _above(settings, common.p50_ratio, common.p95_ratio)
         else:
             one = judgement.endpoints.get(name)
             still = one is None or _undecided_above(one, settings)
-        if still and name not in slower:
-            slower.append(name)
-    certain = any(one.verdict in _CERTAIN for one in judgement.endpoints.values())
-    return Signs(slower=slower, faster=faster, certain=certain)
+        if still:
+            slower[name] = None
+    return Signs(slower=list(slower), certain=bool(regressed or changed(judgement, Verdict.IMPROVED)))
 
 
-_CERTAIN = (Verdict.REGRESSED, Verdict.IMPROVED)
 _UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NO_BASELINE)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
@@ -17,12 +16,15 @@ from perf_pipeline.core.model import (
     LoadResult,
     Outcome,
     RunSamples,
+    Series,
     SloReport,
     Verdict,
 )
 from perf_pipeline.core.verdict import compare
+from perf_pipeline.defs.series import Earlier, earlier_runs
 from perf_pipeline.store.baseline_sets import PINNED
 from perf_pipeline.store.repository import Store
+from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite
 
 ReadSamples = Callable[[Path], RunSamples]
@@ -41,9 +43,9 @@ def compare_with_baseline(
     started = time.monotonic()
     if not slo.valid:
         return _not_compared(suite, load, "the run is invalid, and an invalid run is not compared")
-    ref = store.baseline(
-        load.fingerprint, suite.baseline, before=_begun(store, load), exclude_run=load.run_id
-    )
+    run = store.find_run(load.run_id)
+    earlier = earlier_runs(store, run, load)
+    ref = _baseline(store, suite, run, load, earlier)
     if ref is None:
         return _not_compared(suite, load, _why_no_baseline(store, load.fingerprint, suite.baseline.minimum))
     baseline = samples_of(ref.run_ids, run_folder=run_folder, read_samples=read_samples)
@@ -52,13 +54,35 @@ def compare_with_baseline(
     why = _too_few_left(ref, suite.baseline.minimum)
     if why:
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
-    judgement = compare(list(baseline.values()), [read_samples(run_folder(load.run_id))], suite.verdict)
+    together = samples_of(earlier.run_ids, run_folder=run_folder, read_samples=read_samples)
+    candidates = [*together.values(), read_samples(run_folder(load.run_id))]
+    judgement = compare(list(baseline.values()), candidates, suite.verdict)
     return Comparison(
         run_id=load.run_id,
         compared=True,
         baseline=ref,
+        series=_series(run, earlier, [*together]),
         judgement=judgement,
         judged_s=time.monotonic() - started,
+    )
+
+
+def _baseline(
+    store: Store, suite: Suite, run: StoredRun, load: LoadResult, earlier: Earlier
+) -> BaselineRef | None:
+    """Frozen for a series, which is one test: that of the first of the runs that are judged together."""
+    if earlier.run_ids:
+        return store.record(earlier.run_ids[0]).comparison.baseline
+    return store.baseline(load.fingerprint, suite.baseline, before=run.started_at, exclude_run=run.run_id)
+
+
+def _series(run: StoredRun, earlier: Earlier, there: list[str]) -> Series | None:
+    """``there``: the earlier runs whose samples still are. None: the run confirms no other."""
+    if run.confirms is None:
+        return None
+    gone = [f"run {one} does not count: its samples are gone" for one in earlier.run_ids if one not in there]
+    return Series(
+        first_run_id=run.confirms, run_ids=[*there, run.run_id], left_out=[*earlier.left_out, *gone]
     )
 
 
@@ -87,22 +111,27 @@ def samples_of(
 
 
 def decide_baseline(
-    *, suite: Suite, load: LoadResult, slo: SloReport, comparison: Comparison, outcome: Outcome, store: Store
+    *,
+    suite: Suite,
+    load: LoadResult,
+    slo: SloReport,
+    comparison: Comparison,
+    outcome: Outcome,
+    asks: str,
+    store: Store,
 ) -> BaselineDecision:
-    """Whether the run enters the automatic baseline; carried out by ``Store.apply_decision``."""
-    waiting = store.waiting(load.fingerprint, before=_begun(store, load), exclude_run=load.run_id)
+    """Whether the run's series enters the automatic baseline; carried out by ``Store.apply_decision``."""
+    run = store.find_run(load.run_id)
+    first = store.find_run(run.series)
     return baseline_decision(
         policy=suite.baseline,
         settings=suite.verdict,
         slo=slo,
         comparison=comparison,
         outcome=outcome,
-        waiting=waiting,
+        asks=asks,
+        waiting=store.waiting(load.fingerprint, before=first.started_at, exclude_series=run.series),
     )
-
-
-def _begun(store: Store, load: LoadResult) -> datetime:
-    return store.find_run(load.run_id).started_at
 
 
 def _why_no_baseline(store: Store, fingerprint: Fingerprint, minimum: int) -> str:

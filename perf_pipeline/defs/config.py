@@ -5,8 +5,8 @@ from __future__ import annotations
 from dagster import Config, DagsterRun
 from pydantic import Field
 
-from perf_pipeline.core.model import RunRequest
-from perf_pipeline.defs.asking import check_request
+from perf_pipeline.core.model import FollowUp, RunRequest
+from perf_pipeline.defs.asking import ConfigurationError, check_request
 from perf_pipeline.defs.naming import DAGSTER_TAG_LAUNCHED_BY
 from perf_pipeline.suite import USUAL_PROFILE, Suite
 
@@ -29,12 +29,26 @@ class BenchmarkConfig(Config):
         description="Revision that the target must report. Empty: take whatever it reports.",
     )
     note: str = Field(default="", description="Why this run was made; shown in the report.")
+    confirms: str | None = Field(
+        default=None,
+        description="Id of the first run of the series that this one is judged with. Empty: it is that one.",
+    )
+    follow_up: str = Field(
+        default=FollowUp.SENSOR.value,
+        description="Who starts one more run of the revision, should this one ask for it: "
+        "`sensor` (where Dagster's daemon runs), `caller` (who waits for this one) or `nobody`.",
+    )
 
     @classmethod
     def of(cls, request: RunRequest) -> BenchmarkConfig:
         """The config that asks for what ``request`` asks for."""
         return cls(
-            target=request.target, profile=request.profile, revision=request.revision, note=request.note
+            target=request.target,
+            profile=request.profile,
+            revision=request.revision,
+            note=request.note,
+            confirms=request.confirms,
+            follow_up=request.follow_up.value,
         )
 
     def request(self, suite: Suite, *, launched_by: str) -> RunRequest:
@@ -46,9 +60,19 @@ class BenchmarkConfig(Config):
             revision=self.revision or None,
             note=self.note,
             launched_by=launched_by,
+            confirms=self.confirms or None,
+            follow_up=self._follow_up(),
         )
         check_request(suite, request)
         return request
+
+    def _follow_up(self) -> FollowUp:
+        try:
+            return FollowUp(self.follow_up)
+        except ValueError:
+            raise ConfigurationError(
+                f"follow_up '{self.follow_up}' is unknown: there is {', '.join(FollowUp)}"
+            ) from None
 
 
 def launched_by(run: DagsterRun) -> str:

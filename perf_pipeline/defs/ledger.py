@@ -139,6 +139,8 @@ class Ledger:
                 revision=known.revision,
                 note=known.note,
                 launched_by=known.launched_by,
+                confirms=known.confirms,
+                follow_up=known.follow_up,
             )
             self._own(request, known.base_url, exclusive=False)
 

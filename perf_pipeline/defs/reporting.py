@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from perf_pipeline.core.confirmation import why_one_more
 from perf_pipeline.core.model import (
     Comparison,
     LoadResult,
@@ -14,10 +15,11 @@ from perf_pipeline.core.model import (
     SloReport,
     StackState,
 )
-from perf_pipeline.core.outcome import decide_outcome
+from perf_pipeline.core.outcome import decide_outcome, not_final
 from perf_pipeline.defs.comparing import decide_baseline, samples_of
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
+from perf_pipeline.defs.series import loads_until
 from perf_pipeline.suite import Suite
 
 
@@ -35,8 +37,23 @@ def finish_run(
 ) -> RunReport:
     """Decide, store, tell, report, in this order: an unwritten report takes no outcome with it."""
     outcome, sentence = decide_outcome(slo, comparison)
+    asks = why_one_more(
+        request=stack.request,
+        policy=suite.baseline,
+        settings=suite.verdict,
+        slo=slo,
+        comparison=comparison,
+        outcome=outcome,
+        loads=loads_until(ledger.store, ledger.store.find_run(load.run_id)),
+    )
     decision = decide_baseline(
-        suite=suite, load=load, slo=slo, comparison=comparison, outcome=outcome, store=ledger.store
+        suite=suite,
+        load=load,
+        slo=slo,
+        comparison=comparison,
+        outcome=outcome,
+        asks=asks,
+        store=ledger.store,
     )
     record = RunRecord(
         stack=stack,
@@ -45,8 +62,9 @@ def finish_run(
         slo=slo,
         comparison=comparison,
         outcome=outcome,
-        sentence=sentence,
+        sentence=not_final(outcome, sentence, asks) if asks else sentence,
         baseline_sentence=decision.sentence,
+        asks=asks,
     )
     ledger.save(record)
     said = ledger.store.apply_decision(

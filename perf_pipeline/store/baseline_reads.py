@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from perf_pipeline.core.baseline import WaitingRun
+from perf_pipeline.core.baseline import Waiting
 from perf_pipeline.core.model import VALID, BaselineRef, Fingerprint
 from perf_pipeline.core.signs import Signs
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
@@ -19,7 +19,7 @@ from perf_pipeline.store.tables import BaselineRow, MemberRow, PromotionRow, Run
 from perf_pipeline.store.values import BaselineMember, Promotion, StoredBaseline
 from perf_pipeline.suite import BaselinePolicy
 
-ROW_LIMIT = 10  # longest row of waiting runs that is looked at; only a regression that stays is longer
+ROW_LIMIT = 30  # most waiting runs that are looked at; only of a regression that stays there are more
 DECISIONS_SHOWN = 20
 AnySelect = TypeVar("AnySelect", bound=Select[Any])
 
@@ -78,13 +78,11 @@ class BaselineReads(Database):
             found = session.scalars(query).one_or_none()
             return Fingerprint.model_validate(found) if found is not None else None
 
-    def waiting(
-        self, fingerprint: Fingerprint, *, before: datetime, exclude_run: str | None
-    ) -> list[WaitingRun]:
-        """The row of runs just before ``before`` that stayed out because they seem changed, oldest first.
+    def waiting(self, fingerprint: Fingerprint, *, before: datetime, exclude_series: str) -> list[Waiting]:
+        """The row of series just before ``before`` that stayed out because they seem slower, oldest first.
 
-        It ends at the first valid run without a sign of change; invalid, cancelled and lost runs do not break
-        it. This is what ``core.baseline.baseline_decision`` needs. Raises StoreError.
+        It ends at the first valid run that knows of nothing slower; invalid, cancelled and lost runs do not
+        break it. This is what ``core.baseline.baseline_decision`` needs. Raises StoreError.
         """
         query = (
             select(RunRow)
@@ -92,18 +90,21 @@ class BaselineReads(Database):
                 RunRow.fingerprint_key == fingerprint.key(),
                 RunRow.outcome.in_([outcome.value for outcome in VALID]),
                 RunRow.started_at < before,
-                RunRow.run_id != (exclude_run or ""),
+                func.coalesce(RunRow.confirms, RunRow.run_id) != exclude_series,
             )
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
             .limit(ROW_LIMIT)
         )
-        row: list[WaitingRun] = []
+        row: dict[str, list[RunRow]] = {}  # first run of a series -> its runs, newest first
         with self._reading() as session:
             for run in session.scalars(query):
                 if run.signs is None:
                     break
-                row.append(WaitingRun(run_id=run.run_id, signs=Signs.model_validate(run.signs)))
-        return row[::-1]
+                row.setdefault(run.confirms or run.run_id, []).append(run)
+        return [
+            Waiting(run_ids=[run.run_id for run in runs[::-1]], signs=Signs.model_validate(runs[0].signs))
+            for runs in reversed(row.values())
+        ]
 
     def baselines(self, *, suite: str, target: str, profile: str) -> list[StoredBaseline]:
         """The baselines in force, newest first: several where fingerprints changed. Raises StoreError."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
-from perf_pipeline.core.model import Verdict
+from perf_pipeline.core.model import VALID, Verdict
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.suite import BaselinePolicy
@@ -42,6 +42,26 @@ def in_force(session: Session, fingerprint_key: str, mode: str) -> BaselineRow |
             BaselineRow.ended_at.is_(None),
         )
     ).one_or_none()
+
+
+def all_in_force(
+    session: Session, mode: str, *, suite: str, target: str, profile: str
+) -> Sequence[BaselineRow]:
+    """The baselines of this mode, one per fingerprint. Raises StoreError where there is none."""
+    query = select(BaselineRow).where(
+        BaselineRow.ended_at.is_(None),
+        BaselineRow.mode == mode,
+        BaselineRow.suite == suite,
+        BaselineRow.target == target,
+        BaselineRow.profile == profile,
+    )
+    found = session.scalars(query).all()
+    if not found:
+        raise StoreError(
+            f"there is no {mode} baseline for {suite} / {target} / {profile}: "
+            "`perf-pipeline baseline show` lists them."
+        )
+    return found
 
 
 def members(session: Session, baseline: BaselineRow | None) -> list[str]:
@@ -108,6 +128,23 @@ def end(
     return left
 
 
+def begin_anew(
+    session: Session, baseline: BaselineRow, *, since: datetime, who: str, reason: str, at: datetime
+) -> int:
+    """Runs that started before ``since`` count no longer and enter no more; returns how many left."""
+    query = select(RunRow.run_id).where(
+        RunRow.run_id.in_(members(session, baseline)), RunRow.started_at >= since
+    )
+    stay = list(session.scalars(query.order_by(RunRow.started_at, RunRow.run_id)))
+    before = end(session, baseline.fingerprint_key, AUTOMATIC, who=who, reason=reason, at=at)
+    left = [run_id for run_id in before if run_id not in stay]
+    fresh = new_baseline(session, baseline, AUTOMATIC, who=who, reason=reason, at=at)
+    fresh.counts_from = since
+    add(session, fresh, stay, who=who, reason=reason, at=at)
+    log(session, baseline, "reset", left, who=who, reason=reason, at=at)
+    return len(left)
+
+
 def forget_signs(session: Session, fingerprint_key: str) -> None:
     """No run waits any more: what seemed changed had been seen against a baseline that is another one now."""
     session.execute(update(RunRow).where(RunRow.fingerprint_key == fingerprint_key).values(signs=None))
@@ -144,18 +181,24 @@ def enter(
 ) -> str:
     """Let the runs of a decision into the automatic baseline; returns the sentence for people."""
     baseline = in_force(session, key_of(run), AUTOMATIC)
-    if baseline is not None and baseline.counts_from is not None and run.started_at < baseline.counts_from:
+    begun = first_start(session, decision.run_ids)
+    if baseline is not None and baseline.counts_from is not None and begun < baseline.counts_from:
         return (
             f"did not enter the baseline: {baseline.created_by} began it anew after this run had started "
             f"({baseline.reason})"
         )
+    if decision.anew and not {*decision.run_ids} <= {*members(session, baseline)}:
+        end(session, key_of(run), AUTOMATIC, who=POLICY, reason=decision.sentence, at=at)
+        baseline = None
     if baseline is None:
         baseline = new_baseline(session, run, AUTOMATIC, who=POLICY, reason=decision.sentence, at=at)
+        baseline.counts_from = begun if decision.anew else None
     added = add(session, baseline, decision.run_ids, who=POLICY, reason=decision.sentence, at=at)
     session.execute(update(RunRow).where(RunRow.run_id.in_(decision.run_ids)).values(signs=None))
     if not added:
         return f"is in the baseline already ({size(session, baseline, policy)})"
-    log(session, run, "automatic", added, who=POLICY, reason=decision.sentence, at=at)
+    action = "reset" if decision.anew else "automatic"
+    log(session, run, action, added, who=POLICY, reason=decision.sentence, at=at)
     pinned = in_force(session, key_of(run), PINNED)
     overridden = "; a pinned baseline is in force and overrides it" if pinned is not None else ""
     return f"{decision.sentence} ({size(session, baseline, policy)}){overridden}"
@@ -164,6 +207,22 @@ def enter(
 def size(session: Session, baseline: BaselineRow | None, policy: BaselinePolicy) -> str:
     """``3 of 10 runs``: those that count of those that may."""
     return f"{min(len(members(session, baseline)), policy.keep)} of {policy.keep} runs"
+
+
+def first_start(session: Session, run_ids: Sequence[str]) -> datetime:
+    """When the first of these runs, at least one, began."""
+    return min(session.scalars(select(RunRow.started_at).where(RunRow.run_id.in_(run_ids))))
+
+
+def valid_series(session: Session, run: RunRow) -> list[RunRow]:
+    """The valid runs that were judged together with this valid one, oldest first: its series."""
+    query = select(RunRow).where(
+        func.coalesce(RunRow.confirms, RunRow.run_id) == (run.confirms or run.run_id),
+        RunRow.fingerprint_key == run.fingerprint_key,
+        RunRow.outcome.in_([outcome.value for outcome in VALID]),
+    )
+    found = session.scalars(query.order_by(RunRow.started_at, RunRow.run_id))
+    return [one for one in found if one.revision == run.revision]
 
 
 def changed_level(session: Session, run: RunRow) -> bool:

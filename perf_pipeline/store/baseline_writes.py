@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
@@ -15,7 +15,7 @@ from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.mapping import outcome_of
-from perf_pipeline.store.tables import BaselineRow, RunRow
+from perf_pipeline.store.tables import RunRow
 from perf_pipeline.suite import BaselinePolicy
 
 
@@ -38,38 +38,44 @@ class BaselineWrites(Database):
                 baseline = sets.in_force(session, run.fingerprint_key, AUTOMATIC)
                 if run_id in sets.members(session, baseline):
                     return f"is in the baseline already ({sets.size(session, baseline, policy)})"
-            run.signs = decision.signs.model_dump(mode="json") if decision.signs.seen else None
+            signs = decision.signs.model_dump(mode="json") if decision.signs.slower else None
+            session.execute(update(RunRow).where(RunRow.run_id.in_(decision.held)).values(signs=signs))
             return decision.sentence
 
     def accept(self, run_id: str, *, who: str, reason: str, at: datetime, reset: bool | None = None) -> str:
-        """Take a valid run into the baseline by hand; returns one sentence.
+        """Take a valid run and the valid ones of its series into the baseline by hand; returns one sentence.
 
-        ``reset`` begins the baseline anew with this run: earlier ones stop counting. Default: exactly when an
-        endpoint of it regressed or improved or all changed together, because two levels in one baseline
-        describe neither. A regressed or SLO-breaching run may be accepted; an invalid, cancelled, lost or not
-        ready one is refused. Other runs that wait do so no longer. Raises StoreError.
+        ``reset`` begins the baseline anew with them: earlier runs stop counting. Default: exactly when an
+        endpoint regressed or improved or all changed together, because two levels in one baseline describe
+        neither. A regressed or SLO-breaching run may be accepted; an invalid, cancelled, lost or not ready
+        one is refused. Other runs that wait do so no longer. Raises StoreError.
         """
         sets.require(who, reason)
         with self._writing() as session:
             run = self._valid_run(session, run_id)
-            anew = sets.changed_level(session, run) if reset is None else reset
+            runs = sets.valid_series(session, run)
+            names = [one.run_id for one in runs]
+            anew = sets.changed_level(session, runs[-1]) if reset is None else reset
             if anew:
                 sets.end(session, key_of(run), AUTOMATIC, who=who, reason=reason, at=at)
             baseline = sets.in_force(session, key_of(run), AUTOMATIC)
-            if run_id in sets.members(session, baseline):
+            if {*names} <= {*sets.members(session, baseline)}:
                 return f"run {run_id} is in the baseline already."
             if baseline is None:
                 baseline = sets.new_baseline(session, run, AUTOMATIC, who=who, reason=reason, at=at)
             if anew:
-                baseline.counts_from = run.started_at
-            sets.add(session, baseline, [run_id], who=who, reason=reason, at=at)
+                baseline.counts_from = runs[0].started_at
+            added = sets.add(session, baseline, names, who=who, reason=reason, at=at)
             sets.forget_signs(session, key_of(run))
-            sets.log(session, run, "reset" if anew else "accept", [run_id], who=who, reason=reason, at=at)
+            sets.log(session, run, "reset" if anew else "accept", added, who=who, reason=reason, at=at)
             pinned = sets.in_force(session, key_of(run), PINNED) is not None
         overridden = "; a pinned baseline is in force and overrides it" if pinned else ""
+        them = (
+            f"run {run_id}" if len(names) == 1 else f"the {len(names)} runs of its series, {', '.join(names)}"
+        )
         if anew:
-            return f"the baseline begins anew with run {run_id}: earlier runs no longer count{overridden}."
-        return f"run {run_id} is in the baseline{overridden}."
+            return f"the baseline begins anew with {them}: earlier runs no longer count{overridden}."
+        return f"{them} {'is' if len(names) == 1 else 'are'} in the baseline{overridden}."
 
     def pin(self, run_ids: Sequence[str], *, who: str, reason: str, at: datetime) -> str:
         """Compare with exactly these runs from now on; they replace an earlier pinned set.
@@ -95,51 +101,39 @@ class BaselineWrites(Database):
 
     def unpin(self, *, suite: str, target: str, profile: str, who: str, reason: str, at: datetime) -> int:
         """Go back to the automatic baseline; returns how many runs were unpinned. Raises StoreError."""
-        return self._remove("unpin", (PINNED,), (suite, target, profile), who=who, reason=reason, at=at)
+        sets.require(who, reason)
+        removed: set[str] = set()
+        with self._writing() as session:
+            for row in sets.all_in_force(session, PINNED, suite=suite, target=target, profile=profile):
+                names = sets.end(session, row.fingerprint_key, PINNED, who=who, reason=reason, at=at)
+                sets.log(session, row, "unpin", names, who=who, reason=reason, at=at)
+                removed.update(names)
+        return len(removed)
 
-    def clear(self, *, suite: str, target: str, profile: str, who: str, reason: str, at: datetime) -> int:
-        """End the baselines of all fingerprints, pinned ones too; returns how many runs left.
-
-        Their history remains. The next valid run that starts after ``at`` begins a new baseline. Raises
-        StoreError where there is none.
-        """
-        modes = (AUTOMATIC, PINNED)
-        return self._remove("clear", modes, (suite, target, profile), who=who, reason=reason, at=at)
-
-    def _remove(
+    def reset(
         self,
-        action: str,
-        modes: tuple[str, ...],
-        place: tuple[str, str, str],
         *,
+        suite: str,
+        target: str,
+        profile: str,
         who: str,
         reason: str,
         at: datetime,
+        first_run: str | None = None,
     ) -> int:
-        """``place``: suite, target, profile."""
+        """Begin the automatic baselines of all fingerprints anew; returns how many runs left.
+
+        Runs that started before ``first_run``, or before ``at``, stop counting, and none of them enters by
+        itself any more (a late report of an older run). Their history remains; a pinned set stays in force.
+        Raises StoreError where there is no automatic baseline.
+        """
         sets.require(who, reason)
-        query = select(BaselineRow).where(
-            BaselineRow.ended_at.is_(None),
-            BaselineRow.mode.in_(modes),
-            BaselineRow.suite == place[0],
-            BaselineRow.target == place[1],
-            BaselineRow.profile == place[2],
-        )
-        removed: set[str] = set()
         with self._writing() as session:
-            for row in session.scalars(query).all():
-                names = sets.end(session, row.fingerprint_key, row.mode, who=who, reason=reason, at=at)
-                if names:
-                    sets.log(session, row, action, names, who=who, reason=reason, at=at)
-                if action == "clear" and row.mode == AUTOMATIC:
-                    # An empty one that remembers since when: a late report of an older run stays out.
-                    sets.new_baseline(session, row, AUTOMATIC, who=who, reason=reason, at=at).counts_from = at
-                removed.update(names)
-            if not removed:
-                kind = "pinned baseline" if modes == (PINNED,) else "baseline"
-                where = " / ".join(place)
-                raise StoreError(f"there is no {kind} for {where}: `perf-pipeline baseline show` lists them.")
-        return len(removed)
+            since = self._valid_run(session, first_run).started_at if first_run else at
+            found = sets.all_in_force(session, AUTOMATIC, suite=suite, target=target, profile=profile)
+            return sum(
+                sets.begin_anew(session, row, since=since, who=who, reason=reason, at=at) for row in found
+            )
 
     def _run(self, session: Session, run_id: str) -> RunRow:
         run = session.get(RunRow, run_id)

@@ -160,7 +160,7 @@ class PromotionRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     who: Mapped[str]
-    action: Mapped[str]  # automatic, accept, reset, pin, unpin, clear
+    action: Mapped[str]  # automatic, accept, reset, pin, unpin
     fingerprint_key: Mapped[str]
     suite: Mapped[str]
     target: Mapped[str]

@@ -81,7 +81,7 @@ class Promotion(Frozen):
 
     at: datetime
     who: str
-    action: str  # automatic, accept, reset, pin, unpin, clear
+    action: str  # automatic, accept, reset, pin, unpin
     fingerprint_key: str
     suite: str
     target: str

@@ -27,6 +27,7 @@ from perf_pipeline.core.model import (
     Outcome,
     RunRecord,
     RunRequest,
+    Series,
     Verdict,
 )
 from perf_pipeline.store.repository import Store
@@ -100,10 +101,23 @@ def saved(store: Store, record: RunRecord) -> None:
 
 
 def ran(
-    store: Store, run_id: str, minute: float, verdicts: dict[str, Verdict] | None = None, **more: Any
+    store: Store,
+    run_id: str,
+    minute: float,
+    verdicts: dict[str, Verdict] | None = None,
+    *,
+    confirms: str | None = None,
+    asks: str = "",
+    **more: Any,
 ) -> str:
-    """A run from begin to the policy's decision about the baseline; returns the sentence."""
+    """A run from begin to the policy's decision about the baseline; returns the sentence.
+
+    ``confirms``: the first run of its series; the runs of that which are stored are judged with it.
+    """
     record = measured(run_id, started_at=at(minute), verdicts=verdicts, **more)
+    if confirms is not None:
+        record = _confirming(record, confirms, [run.run_id for run in store.series(confirms)])
+    record = record.model_copy(update={"asks": asks})
     saved(store, record)
     decision = baseline_decision(
         policy=POLICY,
@@ -111,9 +125,28 @@ def ran(
         slo=record.slo,
         comparison=record.comparison,
         outcome=record.outcome,
-        waiting=store.waiting(record.load.fingerprint, before=record.load.started_at, exclude_run=run_id),
+        asks=asks,
+        waiting=store.waiting(
+            record.load.fingerprint,
+            before=store.find_run(confirms or run_id).started_at,
+            exclude_series=confirms or run_id,
+        ),
     )
     return store.apply_decision(decision, run_id=run_id, policy=POLICY, at=at(minute + 2))
+
+
+def _confirming(record: RunRecord, first: str, before: list[str]) -> RunRecord:
+    """The record as one of a series, of one revision."""
+    run_id, stack = record.stack.run_id, record.stack
+    request = stack.request.model_copy(update={"confirms": first})
+    series = Series(first_run_id=first, run_ids=[*before, run_id])
+    return record.model_copy(
+        update={
+            "stack": stack.model_copy(update={"request": request}),
+            "load": record.load.model_copy(update={"revision_after": f"rev-of-{first}"}),
+            "comparison": record.comparison.model_copy(update={"series": series}),
+        }
+    )
 
 
 def members(store: Store, under: Fingerprint | None = None, policy: BaselinePolicy = POLICY) -> list[str]:

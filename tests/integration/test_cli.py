@@ -60,7 +60,7 @@ class TestARun:
     def test_that_has_nothing_to_compare_with_ends_with_5_where_a_verdict_is_required(
         self, project: Project
     ) -> None:
-        cleared = project.call("baseline", "clear", "--profile", "tiny", "--reason", "test", "--json")
+        cleared = project.call("baseline", "reset", "--profile", "tiny", "--reason", "test", "--json")
         assert cleared.document["removed"] == 1
         answer = on_a_quiet_machine(project, *RUN, "--require-verdict", "--json")
         assert answer.code == 5

@@ -111,10 +111,14 @@ class TestABaseline:
         assert (unpinned["removed"], unpinned["profile"]) == (2, "standard")
         assert project.call("baseline", "unpin", *WHY).code == 2
 
-    def test_is_cleared(self, project: Project) -> None:
-        assert project.call("baseline", "clear", *WHY).out == (
-            "3 runs left the baseline of tiny on local with profile standard.\n"
+    def test_begins_anew_with_a_recorded_reason(self, project: Project) -> None:
+        assert project.call("baseline", "reset", "--from", "slow", *WHY).out == (
+            "the baseline of tiny on local with profile standard begins anew with run slow: 2 runs left it.\n"
         )
+        shown = project.call("baseline", "show").out
+        assert "reset" in shown
+        assert "a test" in shown
+        assert project.call("baseline", "reset", *WHY, "--json").document["removed"] == 1
 
     def test_is_said_to_be_missing(self, project: Project) -> None:
         answer = project.call("baseline", "show", "--profile", "smoke")

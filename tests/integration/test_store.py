@@ -80,10 +80,10 @@ class TestTheSchema:
             connection.execute(text("UPDATE perf_runs SET awaits_confirmation = true WHERE run_id = 'run-1'"))
         engine.dispose()
         with Store(url) as store:
-            waiting = store.waiting(fingerprint(), before=at(9), exclude_run=None)
-            assert [(run.run_id, run.signs.slower, run.signs.faster) for run in waiting] == [
-                ("run-1", [], ["get_news"]),
-                ("run-2", ["get_state"], []),
+            waiting = store.waiting(fingerprint(), before=at(9), exclude_series="")
+            assert [(one.run_ids, one.signs.slower) for one in waiting] == [
+                (["run-1"], []),
+                (["run-2"], ["get_state"]),
             ]
             assert store.record("run-0") == measured("run-0", started_at=at(0))
 
@@ -355,13 +355,33 @@ class TestTheAutomaticBaseline:
         assert ran(store, "run-0", 0) == "is in the baseline already (1 of 10 runs)"
         assert len(store.promotions()) == 1
 
-    def test_is_moved_by_an_improvement_only_when_the_next_valid_run_confirms_it(self, store: Store) -> None:
+    def test_begins_anew_with_an_improvement_that_was_confirmed(self, store: Store) -> None:
         faster = {"get_news": Verdict.IMPROVED}
         ran(store, "run-0", 0)
-        assert ran(store, "run-1", 1, faster).startswith("waits")
-        ran(store, "run-2", 2, outcome=Outcome.INVALID)  # does not come between
-        assert "together" in ran(store, "run-3", 3, faster)
-        assert members(store) == ["run-0", "run-1", "run-3"]
+        assert ran(store, "run-1", 1, faster, asks="one run alone").startswith("waits")
+        assert members(store) == ["run-0"]
+        said = ran(store, "run-2", 4, faster, confirms="run-1")
+        assert said.startswith("began the baseline anew: get_news improved, and 2 runs of this revision")
+        assert members(store) == ["run-1", "run-2"]
+        assert store.promotions()[0].action == "reset"
+        assert ran(store, "run-2", 4, faster, confirms="run-1").startswith("is in the baseline already")
+
+    def test_takes_the_runs_of_a_series_together(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER), asks="get_news ...")
+        ran(store, "run-2", 4, confirms="run-1", outcome=Outcome.INVALID)
+        assert members(store) == ["run-0"]
+        ran(store, "run-3", 7, confirms="run-1")
+        assert members(store)[-1] == "run-3"
+
+    def test_remembers_of_a_series_what_was_found_last_of_all_its_runs(self, store: Store) -> None:
+        ran(store, "run-0", 0)
+        ran(store, "run-1", 1, judged=undecided("get_state", 1.2, Direction.SLOWER), asks="get_state ...")
+        ran(store, "run-2", 4, judged=undecided("get_news", 1.2, Direction.SLOWER), confirms="run-1")
+        (row,) = store.waiting(fingerprint(), before=at(9), exclude_series="")
+        assert (row.run_ids, row.signs.slower) == (["run-1", "run-2"], ["get_news"])
+        ran(store, "run-3", 9)
+        assert members(store) == ["run-0", "run-1", "run-2", "run-3"]
 
     def test_is_not_moved_by_a_regression_that_a_noisy_run_half_hides(self, store: Store) -> None:
         ran(store, "run-0", 0)
@@ -413,7 +433,7 @@ class TestDecisionsByHand:
                 lambda why: store.accept("run-1", **why),
                 lambda why: store.pin(["run-1"], **why),
                 lambda why: store.unpin(**PLACE, **why),
-                lambda why: store.clear(**PLACE, **why),
+                lambda why: store.reset(**PLACE, **why),
             ):
                 with pytest.raises(StoreError, match="of the decision is empty"):
                     decide(WHY | empty)
@@ -478,12 +498,24 @@ class TestDecisionsByHand:
         assert members(store) == ["run-0", "run-1", "run-3"]
 
     def test_that_begin_anew_leave_waiting_runs_behind(self, store: Store) -> None:
-        """They improved on a baseline that is gone."""
-        faster = {"get_news": Verdict.IMPROVED}
+        """They were slower than a baseline that is gone."""
         ran(store, "run-0", 0)
-        ran(store, "run-1", 1, faster)
+        ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER))
         store.accept("run-0", **WHY, reset=True)
-        assert ran(store, "run-2", 2, faster).startswith("waits")
+        ran(store, "run-2", 2)
+        assert members(store) == ["run-0", "run-2"]
+
+    def test_accept_a_run_with_all_valid_runs_of_its_series(self, store: Store) -> None:
+        slower = {"get_news": Verdict.REGRESSED}
+        ran(store, "run-0", 0)
+        ran(store, "run-1", 1, judged=undecided("get_news", 1.2, Direction.SLOWER), asks="get_news ...")
+        ran(store, "run-2", 4, outcome=Outcome.INVALID, confirms="run-1")
+        ran(store, "run-3", 7, slower, outcome=Outcome.REGRESSED, confirms="run-1")
+        assert store.accept("run-1", **WHY) == (
+            "the baseline begins anew with the 2 runs of its series, run-1, run-3: "
+            "earlier runs no longer count."
+        )
+        assert members(store) == ["run-1", "run-3"]
 
     def test_pin_a_set_that_overrides_the_automatic_one_until_unpinned(self, store: Store) -> None:
         for minute in range(3):
@@ -510,19 +542,29 @@ class TestDecisionsByHand:
         with pytest.raises(StoreError, match="different fingerprints are never compared"):
             store.pin(["run-0", "run-1"], **WHY)
 
-    def test_clear_everything_and_the_next_run_begins_a_new_one(self, store: Store) -> None:
+    def test_begin_anew_from_now_on(self, store: Store) -> None:
         ran(store, "run-0", 0)
         ran(store, "run-1", 1, under=fingerprint(script_hash="script-0"))
         store.pin(["run-0"], **WHY)
-        assert store.clear(**PLACE, **(WHY | {"at": at(10)})) == 2
+        assert store.reset(**PLACE, **(WHY | {"at": at(10)})) == 2
+        assert [one.mode for one in store.baselines(**PLACE)] == ["pinned"]
+        store.unpin(**PLACE, **WHY)
         assert (members(store), store.baselines(**PLACE)) == ([], [])
         assert "began it anew" in ran(store, "during", 9)  # was under way
         assert ran(store, "run-2", 11) == "entered the baseline (1 of 10 runs)"
-        assert {one.action for one in store.promotions()} == {"automatic", "pin", "clear"}
+        assert {one.action for one in store.promotions()} == {"automatic", "pin", "unpin", "reset"}
 
-    def test_cannot_clear_a_baseline_that_is_not_there(self, store: Store) -> None:
-        with pytest.raises(StoreError, match="there is no baseline for"):
-            store.clear(**PLACE, **WHY)
+    def test_begin_anew_from_a_run_on_and_keep_those_after_it(self, store: Store) -> None:
+        for minute in range(4):
+            ran(store, f"run-{minute}", minute)
+        assert store.reset(**PLACE, **WHY, first_run="run-2") == 2
+        assert members(store) == ["run-2", "run-3"]
+        (shown,) = store.baselines(**PLACE)
+        assert (shown.reason, shown.promotions[0].run_ids) == (WHY["reason"], ["run-0", "run-1"])
+
+    def test_cannot_begin_a_baseline_anew_that_is_not_there(self, store: Store) -> None:
+        with pytest.raises(StoreError, match="there is no automatic baseline for multiplayer / local"):
+            store.reset(**PLACE, **WHY)
 
 
 class TestSeveralProcessesAtOnce:

@@ -15,8 +15,18 @@ from builders import (
     slo_report,
 )
 
-from perf_pipeline.core.baseline import BaselineDecision, WaitingRun, baseline_decision
-from perf_pipeline.core.model import CommonEffect, Comparison, Direction, Outcome, Reason, SloStatus, Verdict
+from perf_pipeline.core.baseline import BaselineDecision, Waiting, baseline_decision
+from perf_pipeline.core.model import (
+    BaselineRef,
+    CommonEffect,
+    Comparison,
+    Direction,
+    Outcome,
+    Reason,
+    Series,
+    SloStatus,
+    Verdict,
+)
 from perf_pipeline.core.signs import TOGETHER, Signs
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 
@@ -32,19 +42,20 @@ def decide(**overrides: Any) -> BaselineDecision:
         "slo": slo_report(),
         "comparison": comparison(),
         "outcome": Outcome.PASSED,
+        "asks": "",
         "waiting": [],
     }
     return baseline_decision(**(good | overrides))
 
 
-def faster(run_id: str, *endpoints: str) -> WaitingRun:
-    """A run that waits because these endpoints improved."""
-    return WaitingRun(run_id=run_id, signs=Signs(faster=list(endpoints), certain=True))
-
-
-def slower(run_id: str, *names: str, certain: bool = False) -> WaitingRun:
+def slower(run_id: str, *names: str, certain: bool = False) -> Waiting:
     """A run that stayed out because these seemed slower; ``certain``: they regressed."""
-    return WaitingRun(run_id=run_id, signs=Signs(slower=list(names), certain=certain))
+    return Waiting(run_ids=[run_id], signs=Signs(slower=list(names), certain=certain))
+
+
+def confirmed(found: Comparison) -> Comparison:
+    """The same, judged over two runs: ``first`` and the run itself."""
+    return found.model_copy(update={"series": Series(first_run_id="first", run_ids=["first", RUN_ID])})
 
 
 def improved(*endpoints: str) -> Comparison:
@@ -96,7 +107,7 @@ class TestARunThatIsNotStaysOutAndSaysWhy:
     def test_an_invalid_run(self) -> None:
         report = slo_report(valid=False, invalid_reasons=[Reason(name="generator_short", sentence="...")])
         decision = decide(slo=report, outcome=Outcome.INVALID)
-        assert (decision.enter, decision.waits, decision.signs.seen) == (False, False, False)
+        assert (decision.enter, decision.waits, decision.held) == (False, False, [])
         assert decision.sentence == "did not enter the baseline: the run is invalid (generator_short)"
 
     @pytest.mark.parametrize("outcome", [Outcome.NOT_READY, Outcome.CANCELLED, Outcome.LOST])
@@ -111,11 +122,15 @@ class TestARunThatIsNotStaysOutAndSaysWhy:
             "accept it with `perf-pipeline baseline accept RUN --reason ...`"
         )
 
+    def test_a_service_that_regressed_as_a_whole(self) -> None:
+        whole = CommonEffect(p50_ratio=1.2, p95_ratio=1.2, sentence="...", verdict=REGRESSED)
+        decision = decide(comparison=comparison(judgement=judgement(common=whole)), outcome=Outcome.REGRESSED)
+        assert "all endpoints together regressed" in decision.sentence
+
     def test_a_regression_weighs_more_than_an_improvement_elsewhere(self) -> None:
-        mixed = comparison({"get_game_data": REGRESSED, "get_news": IMPROVED})
-        decision = decide(comparison=mixed, waiting=[faster("before", "get_news")])
-        assert (decision.enter, decision.waits) == (False, False)
-        assert decision.signs.faster == []  # and it confirms nothing
+        mixed = confirmed(comparison({"get_game_data": REGRESSED, "get_news": IMPROVED}))
+        decision = decide(comparison=mixed)
+        assert (decision.enter, decision.waits, decision.held) == (False, False, ["first", RUN_ID])
 
     @pytest.mark.parametrize(
         "figures",
@@ -139,59 +154,60 @@ class TestARunThatIsNotStaysOutAndSaysWhy:
         assert "by hand" in decide(policy=BaselinePolicy(accept="manual")).sentence
 
 
-class TestOneLuckyRunNeverMovesTheBaseline:
-    """In the drawings: runs from left to right, letters are endpoints that improved, ( ) entered."""
-
-    def test_an_improved_run_waits(self) -> None:
-        """A"""
-        decision = decide(comparison=improved("get_news"))
-        assert (decision.enter, decision.waits, decision.run_ids) == (False, True, [])
-        assert "get_news improved" in decision.sentence
-
-    def test_the_next_run_confirms_it_and_both_enter(self) -> None:
-        """(A) (A)"""
-        decision = decide(comparison=improved("get_news"), waiting=[faster("before", "get_news")])
-        assert decision.run_ids == ["before", RUN_ID]
-
-    def test_another_endpoint_confirms_nothing(self) -> None:
-        """A B"""
-        decision = decide(comparison=improved("get_news"), waiting=[faster("before", "get_state")])
-        assert (decision.enter, decision.waits) == (False, True)
-
-    def test_a_normal_run_enters_alone_and_leaves_the_lucky_one_out(self) -> None:
-        """A (-)"""
-        assert decide(waiting=[faster("before", "get_news")]).run_ids == [RUN_ID]
-
-    def test_each_improvement_of_a_run_needs_its_own_confirmation(self) -> None:
-        """A AB"""
-        decision = decide(
-            comparison=improved("get_news", "get_state"), waiting=[faster("before", "get_news")]
+class TestASeriesEntersOrStaysOutAsAWhole:
+    def test_it_waits_while_one_more_run_is_asked_for(self) -> None:
+        decision = decide(comparison=leaning("get_news", SLOWER), asks="get_news may have changed")
+        assert (decision.enter, decision.waits, decision.held) == (False, True, [RUN_ID])
+        assert decision.sentence == (
+            "waits to enter the baseline: one more run of this revision decides about them together"
         )
-        assert decision.waits
 
-    def test_a_longer_chain_enters_as_far_as_neighbours_confirm_it(self) -> None:
-        """(A) AB (A)"""
-        chain = [faster("first", "get_news"), faster("second", "get_news", "get_state")]
-        assert decide(comparison=improved("get_news"), waiting=chain).run_ids == ["first", RUN_ID]
+    def test_it_enters_when_nothing_seems_changed_any_more(self) -> None:
+        decision = decide(comparison=confirmed(comparison({"get_news": INCONCLUSIVE})))
+        assert (decision.run_ids, decision.anew) == (["first", RUN_ID], False)
+        assert decision.sentence == "entered the baseline with the 1 run of its series before it"
 
-    def test_only_a_neighbour_confirms(self) -> None:
-        """A B A"""
-        chain = [faster("first", "get_news"), faster("second", "get_state")]
-        assert decide(comparison=improved("get_news"), waiting=chain).waits
+    def test_it_stays_out_when_it_regressed_or_still_seems_slower(self) -> None:
+        regressed = decide(comparison=confirmed(comparison({"get_news": REGRESSED})))
+        leaning_still = decide(comparison=confirmed(leaning("get_news", SLOWER)))
+        for decision in (regressed, leaning_still):
+            assert (decision.enter, decision.held) == (False, ["first", RUN_ID])
+            assert decision.signs.slower == ["get_news"]
 
-    def test_one_that_was_merely_perhaps_faster_is_confirmed_in_the_same_way(self) -> None:
-        """a a"""
-        first = decide(comparison=leaning("get_news", FASTER))
-        assert (first.waits, first.signs) == (True, Signs(faster=["get_news"]))
-        assert "get_news perhaps improved" in first.sentence
-        row = [WaitingRun(run_id="before", signs=first.signs)]
-        assert decide(comparison=leaning("get_news", FASTER), waiting=row).run_ids == ["before", RUN_ID]
+    def test_an_invalid_run_changes_nothing_of_what_is_known_of_the_others(self) -> None:
+        decision = decide(slo=slo_report(valid=False), outcome=Outcome.INVALID)
+        assert (decision.enter, decision.held) == (False, [])
 
-    def test_all_endpoints_faster_together_are_confirmed_in_the_same_way(self) -> None:
-        first = decide(comparison=together(0.5, FASTER))
-        assert (first.waits, first.signs.faster) == (True, [TOGETHER])
-        row = [WaitingRun(run_id="before", signs=first.signs)]
-        assert decide(comparison=together(0.5, FASTER), waiting=row).run_ids == ["before", RUN_ID]
+
+class TestAnImprovement:
+    def test_that_a_second_run_confirmed_begins_the_baseline_anew(self) -> None:
+        decision = decide(comparison=confirmed(improved("get_news")))
+        assert (decision.run_ids, decision.anew) == (["first", RUN_ID], True)
+        assert decision.sentence == (
+            "began the baseline anew: get_news improved, and 2 runs of this revision agree"
+        )
+
+    def test_of_one_lucky_run_never_moves_the_baseline(self) -> None:
+        decision = decide(comparison=improved("get_news"))
+        assert (decision.enter, decision.held) == (False, [RUN_ID])
+        assert "get_news improved, and one run alone does not move it" in decision.sentence
+
+    def test_waits_for_a_person_where_the_suite_says_so(self) -> None:
+        decision = decide(
+            comparison=confirmed(improved("get_news")), policy=BaselinePolicy(improvements="manual")
+        )
+        assert not decision.enter
+        assert "get_news improved, and this suite accepts that by hand" in decision.sentence
+
+    def test_on_a_pinned_release_says_nothing_of_the_automatic_baseline(self) -> None:
+        pinned = BaselineRef(mode="pinned", run_ids=["release"], revisions=["rev-1"])
+        decision = decide(comparison=improved("get_news").model_copy(update={"baseline": pinned}))
+        assert (decision.enter, decision.anew) == (True, False)
+
+    def test_that_is_merely_likely_enters_as_any_undecided_run_does(self) -> None:
+        """Were such runs left out, and not those that lean to the other side, the baseline would be slow."""
+        assert decide(comparison=leaning("get_news", FASTER)).enter
+        assert decide(comparison=together(0.5, FASTER)).enter
 
 
 class TestASlowdownNeverBecomesTheNormalByRepetition:
@@ -230,7 +246,7 @@ class TestASlowdownNeverBecomesTheNormalByRepetition:
     def test_that_goes_on_from_run_to_run(self) -> None:
         """A ~ ~"""
         first = decide(comparison=undecided("get_news", 1.2), waiting=[slower("0", "get_news", certain=True)])
-        row = [slower("0", "get_news", certain=True), WaitingRun(run_id="1", signs=first.signs)]
+        row = [slower("0", "get_news", certain=True), Waiting(run_ids=["1"], signs=first.signs)]
         assert decide(comparison=undecided("get_news", 1.2), waiting=row).waits
 
     def test_what_all_endpoints_shared_is_not_back_while_it_is_above_the_tolerance(self) -> None:
@@ -263,19 +279,14 @@ class TestWhatDidNotComeAgainWasNoise:
         assert decision.run_ids == ["before", RUN_ID]
         assert decision.sentence == (
             "entered the baseline together with 1 run before it, which had waited: "
-            "what seemed changed there (get_news) did not come again"
+            "what seemed slower there (get_news) did not come again"
         )
-
-    def test_so_does_one_that_was_perhaps_faster(self) -> None:
-        lucky = WaitingRun(run_id="before", signs=Signs(faster=["get_news"]))
-        assert decide(waiting=[lucky]).run_ids == ["before", RUN_ID]
 
     def test_but_not_runs_that_saw_the_same(self) -> None:
         """a a (b) (-)"""
         row = [slower("0", "get_news"), slower("1", "get_news"), slower("2", "get_state")]
         assert decide(waiting=row).run_ids == ["2", RUN_ID]
 
-    def test_nor_one_that_regressed_or_improved(self) -> None:
+    def test_nor_one_that_regressed(self) -> None:
         """A (-)"""
         assert decide(waiting=[slower("before", "get_news", certain=True)]).run_ids == [RUN_ID]
-        assert decide(waiting=[faster("before", "get_news")]).run_ids == [RUN_ID]

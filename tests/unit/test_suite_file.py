@@ -55,8 +55,8 @@ targets:
     limits: {requests: 50/s, users: 60, duration: 10m}
 allowed_origins:
   - https://shop.example.com
-baseline: {accept: manual, keep: 5, minimum: 2}
-verdict: {floor: 4%, floor_latency: 2ms, tolerance: {p50: 8%, p95: 15%}}
+baseline: {accept: manual, improvements: manual, keep: 5, minimum: 2}
+verdict: {floor: 4%, floor_latency: 2ms, tolerance: {p50: 8%, p95: 15%}, runs: 1}
 """
 SCRIPT = "perform('list_products', () => ({}));\nperform('place_order', () => ({}));\n"
 
@@ -147,6 +147,7 @@ class TestAGoodSuite:
         assert (suite.baseline.accept, suite.baseline.keep, suite.baseline.minimum) == ("manual", 5, 2)
         assert suite.verdict.tolerance_p95_ratio == 0.15
         assert (suite.verdict.floor_ratio, suite.verdict.floor_ms) == (0.04, 2)
+        assert (suite.verdict.runs, suite.baseline.improvements) == (1, "manual")
 
     def test_is_found_by_its_folder_under_k6(self, folder: Path) -> None:
         assert discover_suites(folder.parents[1]) == {"shop": folder / "suite.yaml"}
