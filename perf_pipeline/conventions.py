@@ -18,6 +18,11 @@ PHASE_WARMUP = "warmup"
 PHASE_MEASURE = "measure"
 PHASE_SETUP = "setup"  # requests that prepare the load; never judged
 
+# A process of ours with fixed work, loaded in the same run, which says how fast the machine was. A run's
+# samples and the judge know it by this name; it is no endpoint of any suite.
+CONTROL = "control"
+NO_CONTROL = "none"  # in the fingerprint of a run without one
+
 # k6 metrics. An endpoint's own Trend is named by the suite (default below) and holds successes only.
 METRIC_ERRORS = "api_errors"  # Counter: one per request without the expected answer
 METRIC_ERROR_DURATION = "api_error_duration"  # Trend (time): how long such a request took

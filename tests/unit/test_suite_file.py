@@ -196,6 +196,12 @@ class TestKeys:
             " use small letters, digits and '_', starting with a letter"
         )
 
+    def test_an_endpoint_cannot_have_the_name_of_the_control(self, breaking: Breaking) -> None:
+        assert (
+            "suite.yaml:3: endpoints.control: this is the name of the pipeline's own control process;"
+            " write another name" in breaking("  list_products:", "  control:")
+        )
+
     def test_two_endpoints_cannot_share_a_record(self, breaking: Breaking) -> None:
         assert breaking("weight: 0.5", "weight: 0.5\n    record: list_products") == [
             "suite.yaml:12: endpoints.place_order.record:"
