@@ -2,7 +2,6 @@
 
     python <scorer> --judge benchmarks.verdict_judge:judge
 
-The control is left out (the judge does not use one yet), and of several candidate runs the last is judged.
 The scorer knows no floor in milliseconds, so there is none here: what matters is 3 %.
 """
 
@@ -12,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perf_pipeline.core.model import Effect, Samples
+from perf_pipeline.core.model import Effect, Samples, Verdict
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings
 
@@ -21,15 +20,24 @@ SETTINGS = VerdictSettings(floor_ms=0.0)
 
 def judge(
     baseline: Sequence[Mapping[str, Any]], candidates: Sequence[Mapping[str, Any]], control: str | None
-) -> dict[str, dict[str, Any]]:
-    """Endpoint -> verdict and (ratio, low, high) of p50 and p95."""
+) -> dict[str, Any]:
+    """Endpoint -> verdict and figures of p50 and p95; ``*``: what all share; ``more``: asks for a run."""
     judgement = compare(
         [_run(run) for run in baseline], [_run(run) for run in candidates], SETTINGS, control=control
     )
-    return {
+    answer: dict[str, Any] = {
         name: {"verdict": one.verdict.value, "p50": _figures(one.p50), "p95": _figures(one.p95)}
         for name, one in judgement.endpoints.items()
     }
+    if judgement.common is not None:
+        common, ratio = judgement.common, judgement.common.p50_ratio
+        said = (common.verdict or Verdict.INCONCLUSIVE).value
+        answer["*"] = {
+            "verdict": said,
+            "p50": (ratio, math.nan, math.nan),
+            "p95": (common.p95_ratio, math.nan, math.nan),
+        }
+    return answer | {"more": bool(judgement.more)}
 
 
 def _run(run: Mapping[str, Any]) -> dict[str, Samples]:

@@ -1,208 +1,197 @@
-"""The statistics below the verdict: log quantiles, what endpoints share, spread of identical runs, intervals.
+"""How much identical runs differ, learnt from the baseline: per endpoint, what all endpoints share set apart.
 
-Everything is in natural logarithms of milliseconds, so that an effect is a factor and its error is relative.
-Arrays are of shape (baseline runs, endpoints) or (endpoints,); NaN means "not enough samples for this
-quantile". No function here raises on odd data.
+Everything is in natural logarithms of milliseconds. The model of one quantile of endpoint e in run r:
+
+    log quantile = level(e) + (1 + lean(e)) * common(r) + own noise(e, r)
+
+``common`` is the machine (or whatever makes everything slower); for each endpoint it is taken from the
+*other* witnesses, so that no endpoint hides its own change in it. ``lean`` says that endpoints feel the
+machine with different strength; where the baseline could not show it, it is uncertain by ``LEAN_SPREAD``. The
+variance of the own noise from a handful of runs is a poor figure and is shrunk over the endpoints (Smyth
+2004, "Linear models and empirical Bayes methods", section 6, as in R's limma; the degrees of freedom never
+exceed those of all endpoints together). docs/verdict.md has the formulas and what each step is worth.
+
+Arrays are of shape (runs, witnesses) or (witnesses,); the witnesses are the endpoints and, where a run has
+one, the control as the last. NaN means "not enough samples". Nothing here raises on odd data.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from perf_pipeline.core.model import Samples
+from perf_pipeline.core.quantiles import Floats, Quantile
+from perf_pipeline.core.shrinkage import ASSUMED_DEGREES, shrunk
 
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Quantile:
-    """One quantile and what is assumed about its noise: standard deviations of the log between runs."""
-
-    name: str
-    q: float
-    min_samples: int  # fewer successful requests: the quantile is not taken seriously
-    assumed_spread: float  # floor while there are fewer than FEW_RUNS baseline runs
-    least_spread: float  # floor afterwards
-    assumed_shared: float  # as assumed_spread, for what all endpoints have in common
-
-
-# Identical runs on a shared two-core machine differ by 0.15 (p50) and 0.6 (p95), and by about 0.04 and
-# 0.1-0.2 after the common part is removed. Five runs or more are believed themselves, but five can agree by
-# chance, and neighbouring runs resemble each other more than those of another day (medians wander over an
-# hour): hence a smaller floor that stays.
-P50 = Quantile("p50", 0.5, min_samples=20, assumed_spread=0.04, least_spread=0.02, assumed_shared=0.15)
-P95 = Quantile("p95", 0.95, min_samples=60, assumed_spread=0.20, least_spread=0.06, assumed_shared=0.60)
-
-FEW_RUNS = 5
-PRIOR_RUNS = 4  # the assumed or pooled spread counts as much as that many degrees of freedom
-MIN_ENDPOINTS = 3  # fewer: a median over endpoints cannot tell the machine from an endpoint
-# Endpoints feel a slow machine differently: 18 % slower on average was 15-21 % for single endpoints.
-UNEVEN_MACHINE = 0.15
-
-_SHORTEST_MS, _LONGEST_MS = 1e-6, 1e12  # outside: not a duration
-
-
-def durations(samples: Samples | None) -> Floats:
-    """Milliseconds of the successful requests that have a sane duration."""
-    if samples is None:
-        return np.empty(0)
-    value = samples.successful_ms()
-    with np.errstate(invalid="ignore"):
-        return value[(value >= _SHORTEST_MS) & (value <= _LONGEST_MS)]
-
-
-def log_quantile(samples: Samples | None, quantile: Quantile) -> tuple[float, float]:
-    """(log of the quantile, its standard error within the run); NaN with too few samples."""
-    value = durations(samples)
-    if len(value) < quantile.min_samples:
-        return math.nan, math.nan
-    log = np.log(value)
-    return float(np.quantile(log, quantile.q)), _sampling_error(log, quantile)
-
-
-def _sampling_error(log: Floats, quantile: Quantile) -> float:
-    """Half the distance between the order statistics one binomial standard error to each side.
-
-    Needs no density, and is large exactly when the quantile sits on the edge of a rare slow mode. It takes
-    requests as independent; that neighbours are alike shows in the spread between runs.
-    """
-    step = math.sqrt(quantile.q * (1 - quantile.q) / len(log))
-    below, above = np.quantile(log, (max(quantile.q - step, 0.0), min(quantile.q + step, 1.0)))
-    return float(above - below) / 2
+MIN_OTHERS = 2  # endpoints beside an endpoint that can say what all have in common
+LEAN_SPREAD = 0.2  # endpoints feel a slow machine with a strength of 1 +- 0.2 (measured: 0.85 to 1.15)
+_LEAN_WEIGHT = 3.0  # LEAN_SPREAD counts as so many endpoints that were seen leaning
+_LEAST_LEAN = 0.1
+_HEAVIEST_VOTE = 0.25  # of all votes: one endpoint with little noise must not become the measure of all
+_CUT = 4.685  # Tukey's biweight: full efficiency is 95 % for normal noise
+_CHUNK = 4_000_000  # numbers held at once
 
 
 @dataclass(frozen=True)
-class Effects:
-    """Candidate against baseline for one quantile; arrays of shape (endpoints,), NaN where not comparable."""
+class Noise:
+    """What the baseline taught about one quantile; arrays of shape (witnesses,)."""
 
     quantile: Quantile
-    baseline_log: Floats  # mean over the baseline runs
-    candidate_log: Floats
-    effect: Floats  # log ratio, what all endpoints share removed
-    error: Floats  # standard error of the effect
-    spread: Floats  # of identical runs, per run
-    degrees: Floats  # of freedom, for Student's t
-    runs: npt.NDArray[np.int64]  # baseline runs that have this endpoint
-    common: float  # log ratio that all endpoints share; 0 when it cannot be told
-    common_error: float  # how much identical runs differ in it; inf when it cannot be told
-    common_removed: bool
+    level: Floats  # log ms, at the baseline's usual common part; NaN: unknown
+    variance: Floats  # of one run's own noise
+    degrees: Floats  # of freedom of ``variance``
+    runs: npt.NDArray[np.int64]  # baseline runs that have this witness
+    error: Floats  # typical standard error within a run, a part of ``variance``
+    lean: Floats
+    lean_variance: Floats
+    common_spread: float  # standard deviation of what all endpoints share between runs
+    voters: npt.NDArray[np.bool_]  # (witnesses, witnesses): whose votes make up the common part of each
 
-    def half_width(self, probability: float) -> Floats:
-        """Half the width of the two-sided interval that holds the truth with this probability."""
-        t: Floats = stats.t.ppf(0.5 + probability / 2, self.degrees)
-        return t * self.error
+    @property
+    def separated(self) -> npt.NDArray[np.bool_]:
+        """Whether a common part can be told at all, per witness."""
+        return np.asarray(self.voters.any(axis=1))
 
-    def p_values(self, direction: int) -> Floats:
-        """One-sided: how easily identical runs differ so much, slower (+1) or faster (-1)."""
-        p: Floats = stats.t.sf(direction * self.effect / self.error, self.degrees)
-        return p
+    def next_run(self) -> Noise:
+        """The same noise learnt from one more baseline run."""
+        grown = self.degrees * (self.runs + 1) / np.maximum(self.runs, 1)
+        return replace(self, runs=self.runs + 1, degrees=grown)
 
 
-def measure(
-    baseline: Sequence[Mapping[str, Samples]],
-    candidate: Mapping[str, Samples],
-    names: Sequence[str],
-    quantile: Quantile,
-) -> Effects:
-    """Compare one quantile of all endpoints (``names``) with the baseline runs."""
-    shape = (len(baseline), len(names))
-    pairs = np.array([[log_quantile(run.get(name), quantile) for name in names] for run in baseline], float)
-    old, old_error = np.moveaxis(pairs.reshape(*shape, 2), -1, 0)
-    new, new_error = (
-        np.array([log_quantile(candidate.get(name), quantile) for name in names]).reshape(-1, 2).T
-    )
+def learn(log: Floats, error: Floats, quantile: Quantile, *, control: bool) -> Noise:
+    """Noise of one quantile. ``log``, ``error``: (runs, witnesses); ``control``: the last witness is one."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # mean and median of nothing are NaN: that is meant
-        return _effects(quantile, old, old_error, new, new_error)
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean and median of nothing are NaN: meant
+        return _learn(log, error, quantile, control)
 
 
-def _effects(quantile: Quantile, old: Floats, old_error: Floats, new: Floats, new_error: Floats) -> Effects:
-    runs = np.sum(np.isfinite(old), axis=0)
-    removable = int(np.sum(np.isfinite(new) & (runs > 0))) >= MIN_ENDPOINTS
-    mean = np.nanmean(old, axis=0) if len(old) else np.full_like(new, math.nan)
-    shared = np.zeros(len(old))
-    if removable:
-        for _ in range(2):  # once more, because runs without some endpoint shift the mean of the others
-            shared = np.nan_to_num(np.nanmedian(old - mean, axis=1))
-            mean = np.nanmean(old - shared[:, None], axis=0)
-    residual = old - shared[:, None] - mean
-    difference = new - mean
-    common = float(np.nanmedian(difference)) if removable else 0.0
-    effect = difference - common
-
-    spread, degrees = _spread(quantile, residual, runs)
-    within = np.nan_to_num(np.nanmedian(old_error, axis=0)) if len(old) else np.zeros(len(new))
-    spread = np.maximum(spread, within)
-    of_candidate = np.maximum(spread, np.nan_to_num(new_error)) ** 2 + (UNEVEN_MACHINE * common) ** 2
-    error = np.sqrt(of_candidate + spread**2 / np.maximum(runs, 1))
-    known = np.isfinite(effect)
-    return Effects(
+def _learn(log: Floats, error: Floats, quantile: Quantile, control: bool) -> Noise:
+    runs = np.isfinite(log).sum(axis=0)
+    endpoints = log.shape[1] - control
+    voters = _voters(log.shape[1], control)
+    within = np.nan_to_num(np.nanmedian(error, axis=0)) if len(error) else np.zeros(log.shape[1])
+    level = _first_level(log, endpoints)
+    variance = np.full(log.shape[1], quantile.assumed_spread**2) + within**2
+    degrees = np.full(log.shape[1], ASSUMED_DEGREES)
+    lean, lean_variance = np.zeros(log.shape[1]), np.full(log.shape[1], LEAN_SPREAD**2)
+    common = np.zeros_like(log)
+    for _ in range(3 if len(log) > 1 else 0):
+        common = common_part(log - level, variance, voters)
+        level += np.nan_to_num(np.nanmean(log - level - common, axis=0))
+        rest = log - level - common
+        centred = np.where(np.isfinite(rest), common - np.nanmean(common, axis=0), 0.0)
+        rest -= np.nanmean(rest, axis=0)
+        lean, lean_variance, seen = _leaning(rest, centred, variance)
+        rest -= lean * centred
+        own_degrees = np.maximum(runs - 1 - 2 * seen + seen**2, 0.0)
+        own = np.nansum(rest**2, axis=0) / np.maximum(own_degrees, 0.5)
+        variance, degrees = shrunk(own, own_degrees, within, quantile)
+    shared = common_part(log - level, variance, np.broadcast_to(_of_all(log.shape[1], control), voters.shape))
+    return Noise(
         quantile=quantile,
-        baseline_log=mean,
-        candidate_log=new,
-        effect=effect,
-        error=np.where(known, error, math.nan),
-        spread=np.where(known, spread, math.nan),
+        level=np.where(runs > 0, level, np.nan),
+        variance=variance,
         degrees=degrees,
         runs=runs,
-        common=common,
-        common_error=_common_error(quantile, shared) if removable else math.inf,
-        common_removed=removable,
+        error=within,
+        lean=lean,
+        lean_variance=lean_variance,
+        common_spread=_common_spread(shared[:, 0], quantile) if endpoints else quantile.assumed_shared,
+        voters=voters,
     )
 
 
-def _spread(quantile: Quantile, residual: Floats, runs: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """(standard deviation of identical runs, its degrees of freedom) per endpoint.
+# ------------------------------------------------------------------ what witnesses have in common
 
-    An endpoint's own variance from a handful of runs is a poor figure: too small by chance, and a harmless
-    run looks slow. So it is drawn towards a typical one: the assumed spread while there are few runs, the
-    median over endpoints later. It is only ever drawn upwards: a write with fsync really is that noisy.
+
+def _voters(witnesses: int, control: bool) -> npt.NDArray[np.bool_]:
+    """Each witness is judged beside all endpoints but itself; with fewer than three, beside the control."""
+    voters = np.ones((witnesses, witnesses), bool)
+    np.fill_diagonal(voters, False)
+    if not control:
+        return voters if witnesses > MIN_OTHERS else np.zeros_like(voters)
+    if witnesses - 1 > MIN_OTHERS:
+        voters[:, -1] = False
+    else:
+        voters[:, :-1] = False
+    return voters
+
+
+def _of_all(witnesses: int, control: bool) -> npt.NDArray[np.bool_]:
+    every = np.ones(witnesses, bool)
+    if control:
+        every[-1] = False
+    return every
+
+
+def common_part(deviation: Floats, variance: Floats, voters: npt.NDArray[np.bool_]) -> Floats:
+    """What the voters of each witness have in common: (..., witnesses) for (..., witnesses).
+
+    A mean weighted by 1/variance, made robust with Tukey's biweight so that a changed endpoint is outvoted,
+    not averaged in; starts at the median. 0 where nobody votes.
     """
-    endpoints = residual.shape[1]
-    own_degrees = np.maximum(runs - 1, 0)
-    # Removing the median over endpoints takes a part of each endpoint's own noise with it.
-    taken = endpoints / (endpoints - 1) if endpoints >= MIN_ENDPOINTS else 1.0
-    own = np.nansum(residual**2, axis=0) / np.maximum(own_degrees, 1) * taken
-    settled = own[runs >= FEW_RUNS]
-    typical = max(float(np.median(settled)) if len(settled) else 0.0, quantile.least_spread**2)
-    prior = np.where(runs >= FEW_RUNS, typical, quantile.assumed_spread**2)
-    drawn = (PRIOR_RUNS * prior + own_degrees * own) / (PRIOR_RUNS + own_degrees)
-    floor = np.where(runs >= FEW_RUNS, quantile.least_spread, quantile.assumed_spread)
-    variance = np.maximum(np.maximum(drawn, own), floor**2)
-    return np.sqrt(variance), (PRIOR_RUNS + own_degrees).astype(float)
+    weight = 1.0 / variance
+    for _ in range(5):
+        weight = np.minimum(weight, max(_HEAVIEST_VOTE, 1.0 / len(weight)) * weight.sum())
+    many = max(1, _CHUNK // max(1, deviation.size))
+    parts = [
+        _robust_mean(deviation[..., None, :], weight, variance, voters[first : first + many])
+        for first in range(0, len(voters), many)
+    ]
+    return np.concatenate(parts, axis=-1) if parts else np.zeros_like(deviation)
 
 
-def _common_error(quantile: Quantile, shared: Floats) -> float:
-    """Half-width (95 %) of what identical runs have in common: it wanders more than any single endpoint."""
-    own_degrees = max(len(shared) - 1, 0)
-    degrees = PRIOR_RUNS + own_degrees
-    squares = float(np.sum((shared - np.mean(shared)) ** 2))
-    if len(shared) < FEW_RUNS:
-        variance = (PRIOR_RUNS * quantile.assumed_shared**2 + squares) / degrees
-    else:  # only a floor: drawing towards it would halve what five runs have shown
-        variance = max(squares / own_degrees, quantile.least_spread**2)
-    return t_half_width(0.95, degrees) * math.sqrt(variance * (1 + 1 / len(shared)))
+def _robust_mean(
+    deviation: Floats, weight: Floats, variance: Floats, voters: npt.NDArray[np.bool_]
+) -> Floats:
+    votes = np.where(voters, deviation, np.nan)
+    middle = np.nan_to_num(np.nanmedian(votes, axis=-1, keepdims=True))
+    known = np.isfinite(votes)
+    value, scale = np.where(known, votes, 0.0), _CUT * np.sqrt(variance)
+    for _ in range(3):
+        distance = np.minimum(np.abs(value - middle) / scale, 1.0)
+        counts = np.where(known, weight * (1 - distance**2) ** 2, 0.0)
+        total = counts.sum(axis=-1, keepdims=True)
+        mean = (value * counts).sum(axis=-1, keepdims=True) / np.where(total > 0, total, 1.0)
+        middle = np.where(total > 0, mean, middle)
+    found: Floats = middle[..., 0]
+    return found
 
 
-def t_half_width(probability: float, degrees: float) -> float:
-    """Student's two-sided quantile: an interval is this many standard errors to each side."""
-    return float(stats.t.ppf(0.5 + probability / 2, degrees))
+def _first_level(log: Floats, endpoints: int) -> Floats:
+    """Mean over the runs, once more without what they share: a run that lacks endpoints shifts the others."""
+    shared = np.zeros(len(log))
+    level = np.full(log.shape[1], np.nan)
+    for _ in range(2):
+        level = np.nanmean(log - shared[:, None], axis=0) if len(log) else level
+        if endpoints > MIN_OTHERS:
+            shared = np.nan_to_num(np.nanmedian((log - level)[:, :endpoints], axis=1))
+    return level
 
 
-def holm(p_values: Floats, rate: float) -> npt.NDArray[np.bool_]:
-    """Which tests stand if at most ``rate`` of such families may hold a false one. NaN never stands."""
-    flat = p_values.ravel()
-    stands = np.zeros(len(flat), bool)
-    order = [index for index in np.argsort(flat) if np.isfinite(flat[index])]
-    for position, index in enumerate(order):
-        if flat[index] > rate / (len(order) - position):
-            break
-        stands[index] = True
-    return stands.reshape(p_values.shape)
+def _leaning(rest: Floats, common: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
+    """(lean, its variance, share of a degree of freedom it uses) by ridge regression of ``rest``.
+
+    The ridge is the spread of leans over endpoints, estimated by moments around LEAN_SPREAD.
+    """
+    size = np.maximum((common**2).sum(axis=0), 1e-12)
+    slope = np.nansum(rest * common, axis=0) / size
+    known = LEAN_SPREAD**2 / (LEAN_SPREAD**2 + variance / size)
+    told = np.sum(known**2 * (slope**2 - variance / size))
+    spread2 = (_LEAN_WEIGHT * LEAN_SPREAD**2 + told) / (_LEAN_WEIGHT + np.sum(known**2))
+    spread2 = min(max(float(spread2), _LEAST_LEAN**2), 1.0)
+    seen = size / (size + variance / spread2)
+    return slope * seen, variance / (size + variance / spread2), seen
+
+
+def _common_spread(shared: Floats, quantile: Quantile) -> float:
+    """Standard deviation between runs; drawn towards the assumed one while there are few."""
+    degrees = max(len(shared) - 1, 0)
+    squares = float(np.sum((shared - shared.mean()) ** 2)) if len(shared) else 0.0
+    weight = max(0.0, ASSUMED_DEGREES - degrees)
+    variance = (weight * quantile.assumed_shared**2 + squares) / max(weight + degrees, 1.0)
+    return math.sqrt(max(variance, quantile.least_spread**2))

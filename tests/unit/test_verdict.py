@@ -104,7 +104,9 @@ class TestOneSlowedEndpoint:
         tail[::12] *= 3.0
         new["get_game_data"] = Samples(new["get_game_data"].t_ms, tail, new["get_game_data"].ok)
         one = judged(baseline(5), new).endpoints["get_game_data"]
-        assert (one.verdict, one.p50.low < 1 < one.p50.high) == (Verdict.REGRESSED, True)
+        assert one.verdict is Verdict.REGRESSED
+        assert one.p50.ratio < 1.1
+        assert one.p95.low > 1.3
 
     def test_with_quantiles_that_contradict_each_other_is_regressed_and_says_so(self):
         """p50 doubled, p95 halved: a slow tail was cut off and everything else slowed down."""
@@ -140,7 +142,8 @@ class TestIdenticalRuns:
         judgement = judged(baseline(1), candidate())
         assert signs(judgement) == {"~"}
         assert (
-            "4 more baseline runs would replace the assumed noise" in judgement.endpoints["get_news"].advice
+            "4 more baseline runs would tell the noise, of which little is known"
+            in judgement.endpoints["get_news"].advice
         )
 
     def test_of_a_service_too_noisy_to_tell_ask_for_more_than_runs(self):
@@ -152,15 +155,20 @@ class TestIdenticalRuns:
         assert "identical runs differ by" in judgement.endpoints["get_game_data"].advice
         assert "+" not in signs(judgement)
 
-    def test_the_assumed_noise_stands_while_there_are_fewer_than_five(self):
-        few = judged(baseline(2, noise=0.0), candidate(noise=0.0)).endpoints["get_news"]
-        assert (few.p50.noise_ratio, few.p95.noise_ratio) == (0.04, 0.2)
+    def test_of_which_there_are_few_are_believed_less(self):
+        widths = [
+            one.p50.high / one.p50.low
+            for runs in (1, 2, 3, 8)
+            for one in (judged(baseline(runs), candidate()).endpoints["get_news"],)
+        ]
+        assert widths == sorted(widths, reverse=True)
 
-    def test_five_that_agree_by_chance_are_not_believed_to_have_no_noise(self):
+    def test_five_that_agree_by_chance_still_have_the_chance_within_a_run(self):
+        """550 samples with a spread of 0.15: their median is uncertain by 0.8 %."""
         same = [samples(seed=1)] * 5
         one = judged(same, samples(seed=1)).endpoints["get_game_data"]
-        assert one.p50.noise_ratio >= 0.02
-        assert one.p95.noise_ratio >= 0.06
+        assert one.p50.noise_ratio > 0.006
+        assert one.p95.noise_ratio > 0.01
 
 
 class TestWhatAllEndpointsShare:
