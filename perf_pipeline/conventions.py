@@ -22,6 +22,15 @@ PHASE_SETUP = "setup"  # requests that prepare the load; never judged
 # samples and the judge know it by this name; it is no endpoint of any suite.
 CONTROL = "control"
 NO_CONTROL = "none"  # in the fingerprint of a run without one
+# Its requests have a phase of their own, so that nothing that counts the measured phase counts them too; the
+# scenario tells those of the warm-up from the measured ones.
+PHASE_CONTROL = "control"
+CONTROL_WARMUP = "control_warmup"
+CONTROL_MEASURE = "control_measure"
+CONTROL_PATH = "/control"
+CONTROL_ANSWER = "07df11314a0620e7"  # what the work gives; a control that answers otherwise does other work
+METRIC_CONTROL = "control_latency"  # Trend (time): its requests with that answer
+METRIC_CONTROL_REQUESTS = "control_requests"  # Counter: all of them
 
 # k6 metrics. An endpoint's own Trend is named by the suite (default below) and holds successes only.
 METRIC_ERRORS = "api_errors"  # Counter: one per request without the expected answer
@@ -39,7 +48,7 @@ RESERVED_METRICS = frozenset(
     + [f"http_req_{part}" for part in ("duration", "failed", "blocked", "connecting", "tls_handshaking")]
     + [f"http_req_{part}" for part in ("sending", "waiting", "receiving")]
     + [f"ws_{part}" for part in ("connecting", "session_duration", "sessions", "ping")]
-    + ["ws_msgs_sent", "ws_msgs_received", "grpc_req_duration"]
+    + ["ws_msgs_sent", "ws_msgs_received", "grpc_req_duration", METRIC_CONTROL, METRIC_CONTROL_REQUESTS]
 )
 
 # Exit codes of k6 that decide something; load.exit_codes says what the others mean.
@@ -139,6 +148,7 @@ REQUEST_TIMEOUT_S = 10.0  # the k6 library gives a request up after it
 # Environment of the scenario (read as __ENV in k6).
 ENV_BASE_URL = "BASE_URL"
 ENV_PROFILE = "PERF_PROFILE"
+ENV_CONTROL_URL = "PERF_CONTROL_URL"  # where the control is; not set: none is loaded
 ENV_RUN_ID = "PERF_RUN_ID"  # tells this run's data on the target from every other's
 ENV_IN_PIPELINE = "PERF_PIPELINE"  # "1": only the circuit breaker is active, objectives are judged later
 # JSON: header -> name of the environment variable with its value.

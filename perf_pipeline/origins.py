@@ -6,9 +6,19 @@ must be spelt the one way that ``origin`` spells them.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine by its loopback address or its usual name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def origin(url: str) -> str:

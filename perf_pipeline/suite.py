@@ -122,6 +122,9 @@ class Target(Frozen):
     max_users: int
     max_duration_s: float
     schedule: Schedule | None = None
+    # A fixed-work process that is loaded in the same run. True: ours, started for the run where the generator
+    # runs; a text: the exact origin of one that runs beside the target.
+    control: bool | str = False
 
     def missing_secrets(self, environment: Mapping[str, str]) -> list[str]:
         """Names of the variables that its request headers need and that are not set, or empty."""

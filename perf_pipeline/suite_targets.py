@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from perf_pipeline import suite_units as units
 from perf_pipeline.core.schedule import shortest_gap_s
+from perf_pipeline.origins import is_loopback
 from perf_pipeline.suite import REFERENCE_BACKEND, JsonPlace, Profile, Schedule, Target
 from perf_pipeline.suite_nodes import Section
 
 _KEYS = (
     "start", "base_url", "health", "revision", "data_volume", "headers_from_env", "limits", "schedule",
+    "control",
 )  # fmt: skip
 _PLACE_KEYS = ("path", "pointer")
 _LIMIT_KEYS = ("requests", "users", "duration")
@@ -41,6 +43,9 @@ def _read_target(
         entry.problem(f"needs either 'start: {REFERENCE_BACKEND}' or a base_url, and not both")
     if base_url is not None and entry.sound and base_url not in origins:
         entry.problem(f"{base_url} is not in allowed_origins; add it there if load may go to it", "base_url")
+    control = entry.value("control", units.CONTROL, base_url is None or is_loopback(base_url))
+    if isinstance(control, str) and entry.sound and control not in origins:
+        entry.problem(f"{control} is not in allowed_origins; add it there if load may go to it", "control")
     limits = entry.section(
         "limits", keys=_LIMIT_KEYS, example="limits: {requests: 50/s, users: 50, duration: 10m}"
     )
@@ -58,6 +63,7 @@ def _read_target(
         max_users=limits.value("users", units.COUNT),
         max_duration_s=limits.value("duration", units.DURATION),
         schedule=_read_schedule(entry, profiles),
+        control=control,
     )
 
 

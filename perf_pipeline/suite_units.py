@@ -99,6 +99,17 @@ def origin(text: str) -> str:
     return text
 
 
+def control(text: str) -> bool | str:
+    """Whether a control is loaded beside the target, or where there is one already."""
+    if text in ("true", "false"):
+        return text == "true"
+    if "://" not in text:
+        raise ValueError(
+            f"'{text}' is neither true nor false, nor the origin of a control that runs beside the target"
+        )
+    return origin(text)
+
+
 def pointer(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError(f"'{text}' is not a JSON pointer; write for example /version")
@@ -187,6 +198,7 @@ WEIGHT = Kind(quantities.weight, "1")
 METHOD = Kind(method, "GET")
 PATH = Kind(path, "/api/v1/health/")
 ORIGIN = Kind(origin, "https://staging.example.com")
+CONTROL = Kind(control, "true")
 POINTER = Kind(pointer, "/version")
 SCRIPT = Kind(script, "scenario.js")
 NAME = Kind(name, "join_room_latency")

@@ -384,6 +384,58 @@ class TestTargets:
         ]
 
 
+class TestTheControl:
+    """A process with fixed work that is loaded beside the target."""
+
+    def test_is_on_where_the_target_is_on_this_machine_and_off_elsewhere(self, folder: Path) -> None:
+        (folder / "suite.yaml").write_text(
+            GOOD.replace(
+                "allowed_origins:\n",
+                "  own:\n    base_url: http://127.0.0.1:8000\n    health: /health\n"
+                "    limits: {requests: 50/s, users: 60, duration: 10m}\n"
+                "allowed_origins:\n  - http://127.0.0.1:8000\n",
+            )
+        )
+        targets = load_suite(folder).targets
+        assert {name: one.control for name, one in targets.items()} == {
+            "local": True,
+            "own": True,
+            "staging": False,
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "control"),
+        [("true", True), ("false", False), ("https://shop.example.com", "https://shop.example.com")],
+    )
+    def test_can_be_said(self, folder: Path, text: str, control: bool | str) -> None:
+        staged = GOOD.replace("    revision: {", f"    control: {text}\n    revision: {{")
+        (folder / "suite.yaml").write_text(staged)
+        assert load_suite(folder).targets["staging"].control == control
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            (
+                "sometimes",
+                "'sometimes' is neither true nor false,"
+                " nor the origin of a control that runs beside the target",
+            ),
+            (
+                "https://other.example.com",
+                "https://other.example.com is not in allowed_origins; add it there if load may go to it",
+            ),
+            (
+                "https://shop.example.com/control",
+                "'https://shop.example.com/control' is more than an origin or not in its exact form;"
+                " write https://shop.example.com",
+            ),
+        ],
+    )
+    def test_is_strict_about_what_is_said(self, breaking: Breaking, text: str, sentence: str) -> None:
+        broken = breaking("    revision: {", f"    control: {text}\n    revision: {{")
+        assert broken == [f"suite.yaml:38: targets.staging.control: {sentence}"]
+
+
 class TestSchedules:
     @pytest.fixture
     def scheduling(self, breaking: Breaking) -> Callable[..., list[str]]:
