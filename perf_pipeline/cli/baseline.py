@@ -72,9 +72,9 @@ def accept(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a run into the baseline by hand, with the runs that confirmed it.
+    """Take a run into the baseline by hand.
 
-    Such as a regression that is wanted.
+    Such as a regression that is wanted. The runs that confirmed it, or that it confirmed, enter with it.
     """
     with open_store() as store:
         found = find_run(store, run)
@@ -129,9 +129,10 @@ def reset(
     who: WhoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin the automatic baseline anew; earlier runs stop counting.
+    """Begin the automatic baseline anew.
 
-    Such as after a change of the machine. A pinned baseline stays; the runs themselves do, too.
+    Earlier runs stop counting, such as after a change of the machine. A pinned baseline stays in force, and
+    the runs themselves stay, too.
     """
     place = _place(suite, target, profile)
     with open_store() as store:

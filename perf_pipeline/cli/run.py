@@ -11,6 +11,7 @@ import typer
 
 from perf_pipeline.cli import timing
 from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.series import run_series
 from perf_pipeline.cli.shared import (
     JsonOption,
     ProfileOption,
@@ -25,10 +26,9 @@ from perf_pipeline.cli.shared import (
     user_name,
 )
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
-from perf_pipeline.core.model import Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.core.model import FollowUp, Outcome, RunRecord, RunRequest, Verdict
 from perf_pipeline.defs.asking import check_request
-from perf_pipeline.project import Project, find_project
-from perf_pipeline.store.errors import StoreError
+from perf_pipeline.project import find_project
 
 if TYPE_CHECKING:
     from perf_pipeline.defs.launch import LaunchResult
@@ -48,10 +48,15 @@ def run(
     require_verdict: Annotated[
         bool, typer.Option("--require-verdict", help="Exit 5 unless every endpoint got a verdict.")
     ] = False,
+    no_confirm: Annotated[
+        bool, typer.Option("--no-confirm", help="One run and no more, also when it asks for confirmation.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run one benchmark: load, record, judge, compare, report.
+
+    A run that seems changed is repeated at once, up to two times, and judged with its repetitions.
 
     Exit codes: 0 passed, 2 wrong configuration, 3 regressed, 4 an objective was breached, 5 the measurement
     cannot be judged, 6 not ready (nothing was sent), 130 cancelled, 1 internal error.
@@ -68,23 +73,14 @@ def run(
         revision=revision,
         note=note,
         launched_by=f"{user_name()} (command line)",
+        follow_up=FollowUp.NOBODY if no_confirm else FollowUp.CALLER,
     )
     check_request(chosen, request)
     project.make_home()
     with open_store(project):
         pass  # a store that cannot be used is known before anything starts
-    result = _launch(project, request, quiet=quiet or as_json)
-    run_id = result.run_id
-    with open_store(project) as store:
-        try:
-            stored = store.find_run(run_id)
-        except StoreError:
-            if result.cancelled:
-                raise KeyboardInterrupt from None  # before the first step: nothing was started or stored
-            raise
-        record = store.record(run_id) if stored.measured else None
-    if stored.outcome is None:
-        raise RuntimeError(f"run {run_id} ended without an outcome")
+    ended = run_series(project, request, most=chosen.verdict.runs, quiet=quiet or as_json)
+    result, stored, record = ended[-1].result, ended[-1].stored, ended[-1].record
     code = exit_code(result, stored.outcome, record, require_verdict=require_verdict)
     if result.internal_error:
         print(f"perf-pipeline: internal error in step {result.step}: {result.sentence}", file=sys.stderr)
@@ -92,7 +88,8 @@ def run(
         print("perf-pipeline: cancelled, after the run had been judged", file=sys.stderr)
     elif stored.outcome is Outcome.PASSED and code != stored.outcome.exit_code:
         print("perf-pipeline: --require-verdict: not every endpoint got a verdict", file=sys.stderr)
-    time_s = timing.where_it_went(result.step_s, chosen.profiles[request.profile])
+    run_id = stored.run_id
+    time_s = timing.where_it_went([one.result.step_s for one in ended], chosen.profiles[request.profile])
     if as_json:
         document = {
             "run_id": run_id,
@@ -101,6 +98,10 @@ def run(
             "exit_code": code,
             "run_folder": str(project.run_folder(run_id)),
             "time_s": time_s,
+            "series": [
+                {"run_id": one.run_id, "outcome": one.outcome, "sentence": one.sentence, "asks": one.asks}
+                for one in (each.stored for each in ended)
+            ],
             "record": record.model_dump(mode="json") if record else None,
         }
         print_json(document)
@@ -113,20 +114,12 @@ def run(
     raise typer.Exit(code)
 
 
-def _launch(project: Project, request: RunRequest, *, quiet: bool) -> LaunchResult:
-    if not quiet:
-        print(f"{request.suite} on {request.target}, profile {request.profile}", file=sys.stderr, flush=True)
-    from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
-    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
-
-    with LoadDisplay(quiet=quiet) as display:
-        return run_benchmark(request.suite, request, home=project.home, on_progress=display)
-
-
 def exit_code(
-    result: LaunchResult, outcome: Outcome, record: RunRecord | None, *, require_verdict: bool
+    result: LaunchResult, outcome: Outcome | None, record: RunRecord | None, *, require_verdict: bool
 ) -> int:
     """What the command ends with. ``outcome``, ``record``: as stored; a late Ctrl-C changes nothing there."""
+    if outcome is None:
+        raise RuntimeError(f"run {result.run_id} ended without an outcome")
     if result.cancelled:
         return Outcome.CANCELLED.exit_code
     if result.internal_error or outcome is Outcome.LOST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -15,13 +15,18 @@ AROUND = "start and end of the command"
 LOAD_STEP = "load_test"
 
 
-def where_it_went(step_s: Mapping[str, float], profile: Profile) -> dict[str, float]:
-    """Part -> seconds since this process began; ``load`` is the plan, ``load_test`` what came around it."""
-    parts = dict(step_s)
+def where_it_went(runs: Sequence[Mapping[str, float]], profile: Profile) -> dict[str, float]:
+    """Part -> seconds since this process began; ``load`` is the plan, ``load_test`` what came around it.
+
+    ``runs``: step -> seconds, of each run of this process.
+    """
+    parts: dict[str, float] = {}
     load_s = 0.0
-    if LOAD_STEP in parts:
-        load_s = min(parts[LOAD_STEP], profile.warmup_s + PHASE_GAP_S + profile.duration_s)
-        parts[LOAD_STEP] -= load_s
+    for step_s in runs:
+        planned_s = min(step_s.get(LOAD_STEP, 0.0), profile.warmup_s + PHASE_GAP_S + profile.duration_s)
+        load_s += planned_s
+        for step, seconds in step_s.items():
+            parts[step] = parts.get(step, 0.0) + seconds - (planned_s if step == LOAD_STEP else 0.0)
     parts[AROUND] = time.time() - psutil.Process().create_time() - load_s - sum(parts.values())
     return {name: round(seconds, 2) for name, seconds in {LOAD: load_s, **parts}.items()}
 

@@ -14,6 +14,7 @@ from dagster import (
     in_process_executor,
 )
 
+from perf_pipeline.defs.confirming import confirmation_sensor
 from perf_pipeline.defs.console import console_logger
 from perf_pipeline.defs.gate import release_gate_asset
 from perf_pipeline.defs.judge import judging_assets
@@ -48,6 +49,7 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
     return Definitions(
         assets=assets,
         jobs=jobs,
+        sensors=[confirmation_sensor(suites, jobs, project, parts)] if jobs else [],
         executor=in_process_executor,
         loggers={"console": console_logger},
         resources={

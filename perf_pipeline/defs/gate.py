@@ -42,7 +42,8 @@ def release_gate_asset(suite: Suite) -> AssetsDefinition:
         deps=[AssetKey([suite.name, REPORT_STEP])],
         description=(
             "Fails unless the outcome is passed: that of the run that it is part of, else that of the newest "
-            "run in the store. One that was not ready, was cancelled or is still going on has not passed."
+            "run in the store. One that was not ready, was cancelled or is still going on has not passed, "
+            "nor has one that asks for confirmation: the next run of its revision decides."
         ),
     )
     def release_gate(
@@ -84,6 +85,11 @@ def _why_closed(suite: Suite, config: GateConfig, run: StoredRun | None) -> str:
             return f"run {run.run_id} has {kind} {found or 'unknown'}, and {wanted} was asked for."
     if run.outcome is None:
         return f"run {run.run_id}, the newest, is still going on."
+    if run.outcome is Outcome.PASSED and run.asks:
+        return (
+            f"run {run.run_id} asks for confirmation ({run.asks}), and one more run of its revision decides: "
+            "wait for that one, or start one if none is on its way."
+        )
     return "" if run.outcome is Outcome.PASSED else run.sentence
 
 

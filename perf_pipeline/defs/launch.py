@@ -24,6 +24,7 @@ from perf_pipeline.defs.ledger import failure_sentence, said_by_us
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_LAUNCHED_BY,
     DAGSTER_TAG_OWNER,
+    DAGSTER_TAG_SERIES,
     FIRST_STEP,
     REPORT_STEP,
     job_name,
@@ -124,6 +125,7 @@ def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest)
             **definition.run_tags,
             DAGSTER_TAG_LAUNCHED_BY: request.launched_by,
             DAGSTER_TAG_OWNER: owner_tag(),
+            **({DAGSTER_TAG_SERIES: request.confirms} if request.confirms else {}),
         },
         remote_job_origin=remote_origin(
             find_project().root, definition, job.repository.get_definition().name

@@ -8,12 +8,16 @@ DAGSTER_TAG_TARGET = "perf/target"
 DAGSTER_TAG_PROFILE = "perf/profile"
 DAGSTER_TAG_OUTCOME = "perf/outcome"
 DAGSTER_TAG_LAUNCHED_BY = "perf/launched_by"
+DAGSTER_TAG_SERIES = "perf/series"  # id of the first run; of a run that confirms it
+DAGSTER_TAG_SERIES_NUMBER = "perf/series_number"
 # Host, pid and start time (Unix seconds) of the process that executes it; the UI shows no tag that begins so.
 DAGSTER_TAG_OWNER = ".dagster/perf_owner"
 
 FIRST_STEP = "monitoring_stack"
 LOAD_STEP = "load_test"
 REPORT_STEP = "run_report"
+
+CONFIRMATION = "confirmation"  # who launched a run that the sensor started
 
 
 def job_name(suite_name: str) -> str:

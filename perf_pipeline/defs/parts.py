@@ -59,9 +59,15 @@ class Parts:
     def fingerprint(self, *, suite: Suite, stack: StackState) -> Fingerprint:
         """Of the run that ``run_load`` would measure now. Raises LoadError when there is no k6."""
         from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
-        from perf_pipeline.load.run import fingerprint_of  # noqa: PLC0415
+        from perf_pipeline.load.result import fingerprint_of  # noqa: PLC0415
 
         return fingerprint_of(suite, stack, find_k6())
+
+    def revision_now(self, target: Target) -> str | None:
+        """What a target runs at this moment; None: it does not tell, or runs start it. Raises NotReady."""
+        from perf_pipeline.stack.target import read_revision  # noqa: PLC0415
+
+        return read_revision(target.base_url, target) if target.base_url else None
 
     def write_samples(self, url: str, samples: Sequence[SeriesSample]) -> None:
         """Into the Prometheus at ``url``. Raises RemoteWriteError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perf_pipeline.core.model import VALID, LoadResult
+from perf_pipeline.core.model import VALID, LoadResult, RunRequest
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.series import loads_of
 from perf_pipeline.store.values import StoredRun
@@ -39,6 +39,22 @@ def before(store: Store, run: StoredRun) -> list[StoredRun]:
 def loads_until(store: Store, run: StoredRun) -> int:
     """How often the series had sent load when this run of it, which did, was over. Raises StoreError."""
     return len(loads_of(before(store, run))) + 1
+
+
+def next_request(run: StoredRun, *, launched_by: str) -> RunRequest | None:
+    """The run that ``run`` asks for: of the same revision, or it is not ready. None: it asks for none."""
+    if not run.asks:
+        return None
+    return RunRequest(
+        suite=run.suite,
+        target=run.target,
+        profile=run.profile,
+        revision=run.revision,
+        note=run.note,
+        launched_by=launched_by,
+        confirms=run.series,
+        follow_up=run.follow_up,
+    )
 
 
 def _why_not(store: Store, one: StoredRun, load: LoadResult, revision: str | None) -> str:

@@ -50,6 +50,9 @@ def described(defs: Definitions) -> str:
         lines.append(f"job {job.name} ({job.executor_def.name} executor)")
         lines.append(f"  tags {dict(job.tags)}")
         lines += [f"  materialises {key}" for key in keys]
+    for sensor in defs.sensors or ():
+        lines.append(f"sensor {sensor.name} ({sensor.default_status.value})")
+        lines += [f"  launches {job.name}" for job in sensor.jobs]
     lines += [f"resource {name}" for name in sorted(defs.resources or {})]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,86 @@
+"""A run and those that it asks for, one after the other in this process."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.shared import open_store
+from perf_pipeline.core.model import RunRecord, RunRequest
+from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from perf_pipeline.defs.launch import LaunchResult
+    from perf_pipeline.store.values import StoredRun
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One run of a series: how it ended in Dagster and in the store. ``record`` None: it was not measured."""
+
+    result: LaunchResult
+    stored: StoredRun
+    record: RunRecord | None
+
+
+def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool) -> list[Ended]:
+    """Run until nothing more is asked for; at least one, oldest first. The last one's word is that of all.
+
+    A person is told of each further run in one line. Raises KeyboardInterrupt when one was interrupted before
+    its first step.
+    """
+    series: list[Ended] = []
+    say = _silent if quiet else _tell
+    say(f"{request.suite} on {request.target}, profile {request.profile}")
+    wanted: RunRequest | None = request
+    try:
+        while wanted is not None:
+            series.append(_run(project, wanted, quiet=quiet))
+            wanted = _next(series[-1], wanted)
+            if wanted is not None:
+                say(f"run {len(series) + 1} of at most {most}: {series[-1].stored.asks}")
+    finally:
+        measured = [one.stored for one in series if one.stored.measured]
+        if measured and measured[-1].asks:
+            open_run = measured[-1].run_id[:8]
+            say(
+                as_called(
+                    f"run {open_run} stays undecided: `perf-pipeline show {open_run}` says what it found"
+                )
+            )
+    return series
+
+
+def _run(project: Project, request: RunRequest, *, quiet: bool) -> Ended:
+    from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
+    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
+
+    with LoadDisplay(quiet=quiet) as display:
+        result = run_benchmark(request.suite, request, home=project.home, on_progress=display)
+    with open_store(project) as store:
+        try:
+            stored = store.find_run(result.run_id)
+        except StoreError:
+            if result.cancelled:
+                raise KeyboardInterrupt from None  # before the first step: nothing was started or stored
+            raise
+        return Ended(result, stored, store.record(result.run_id) if stored.measured else None)
+
+
+def _next(ended: Ended, request: RunRequest) -> RunRequest | None:
+    from perf_pipeline.defs.series import next_request  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
+
+    if ended.result.cancelled or ended.result.internal_error:
+        return None
+    return next_request(ended.stored, launched_by=request.launched_by)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _silent(_line: str) -> None:
+    return
