@@ -1,0 +1,147 @@
+"""Where the level of a series of numbers changed: mean shifts, dated, with few false alarms.
+
+The best place to cut a series in two is the one with the largest Student's t between its parts. That is the
+largest of many, so its p-value is not Student's: it is that of the supremum of a standardized Brownian bridge
+(Csörgő and Horváth, Limit Theorems in Change-Point Analysis, 1997, equation 1.3.26, after Vostrikova 1981),
+into which t is carried at equal tail probability, so that short series keep their heavy tails. Neighbouring
+runs resemble each other, which inflates t: their correlation is taken from what is left after the cut,
+corrected for its bias in short series (Kendall 1954), and t is divided by what it does to a mean (Gallagher,
+Lund and Robbins 2013). Several changes are found by cutting again (binary segmentation, Vostrikova 1981),
+then each is dated and tested once more between its neighbours. Single bad runs are drawn in first (Hampel).
+
+Why this and not a library: benchmarks/history/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.stats import norm
+from scipy.stats import t as student
+
+MIN_SEGMENT = 5  # values on each side: fewer are a streak of luck as often as a level
+LAGS = 6  # correlation is looked for up to this part of the series
+NEIGHBOURS = 7  # values, the middle one included, that say whether it is an outlier
+OUTLIER = 3.0  # standard deviations
+TO_DEVIATION = 1.4826  # from the median absolute deviation, of normal noise
+MOST_CORRELATION = 0.9  # with more, a series has no level that could change
+_HAIR = 1e-9  # relative: differences below it are rounding, not noise
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The level differs from ``index`` on. ``p``: chance of one so clear in a series without a change."""
+
+    index: int
+    p: float
+
+
+def find_cuts(values: Floats, *, alpha: float) -> list[Cut]:
+    """Changes of level in ``values`` (shape (n,), finite), in order; each has ``p`` of at most ``alpha``.
+
+    A series without any gets one with a chance of about ``alpha``; fewer than ``2 * MIN_SEGMENT`` values
+    get none.
+    """
+    values = without_outliers(values)
+    found: list[int] = []
+    waiting = [(0, len(values))]
+    while waiting:
+        start, end = waiting.pop()
+        cut = best_cut(values[start:end])
+        if cut is not None and cut.p <= alpha:
+            found.append(start + cut.index)
+            waiting += [(start, start + cut.index), (start + cut.index, end)]
+    return _settled(values, sorted(found), alpha)
+
+
+def _settled(values: Floats, found: list[int], alpha: float) -> list[Cut]:
+    """Each cut again between its neighbours, without the weakest one until all of them hold."""
+    cuts: list[Cut] = []
+    for _ in range(2 * len(found)):  # dates could go to and fro between two places
+        ends = [0, *found, len(values)]
+        again = [best_cut(values[before:after]) for before, after in zip(ends[:-2], ends[2:], strict=True)]
+        cuts = [
+            Cut(before + cut.index, cut.p) if cut else Cut(index, 1.0)
+            for index, before, cut in zip(found, ends, again, strict=False)
+        ]
+        weakest = max(cuts, key=lambda cut: cut.p, default=None)
+        if weakest is None:
+            return []
+        if weakest.p > alpha:
+            found = [cut.index for cut in cuts if cut is not weakest]
+        elif [cut.index for cut in cuts] == found:
+            return cuts
+        else:
+            found = [cut.index for cut in cuts]
+        found = sorted(set(found))
+    return [cut for cut in cuts if cut.p <= alpha]
+
+
+def best_cut(values: Floats) -> Cut | None:
+    """The place that parts the values best, however badly; None: too few of them, or all equal."""
+    n = len(values)
+    if n < 2 * MIN_SEGMENT:
+        return None
+    centred = values - values.mean()
+    size = float(np.abs(values).max())
+    if float(np.abs(centred).max()) <= _HAIR * max(size, 1.0):
+        return None
+    left = np.arange(MIN_SEGMENT, n - MIN_SEGMENT + 1)
+    gain = np.cumsum(centred)[left - 1] ** 2 * n / (left * (n - left))  # sum of squares that the cut explains
+    best = int(np.argmax(gain))
+    index = int(left[best])
+    noise = centred - np.where(np.arange(n) < index, centred[:index].mean(), centred[index:].mean())
+    variance = float(noise @ noise) / (n - 2)
+    if variance <= (_HAIR * max(size, 1.0)) ** 2:
+        return Cut(index, 0.0)
+    t = math.sqrt(float(gain[best]) / variance / inflation(noise))
+    return Cut(index, _supremum_tail(t, n))
+
+
+def inflation(noise: Floats) -> float:
+    """How much larger the variance of a mean is than without the correlation of neighbours; 1 or more.
+
+    The larger of two estimates: that of neighbours alone (an AR(1) process), and that of all lags up to a
+    sixth of the series (Newey and West 1987), which sees slow waves under noise that hides them from
+    neighbours. ``noise``: shape (n,), mean 0.
+    """
+    n = len(noise)
+    power = float(noise @ noise)
+
+    def correlation(lag: int) -> float:
+        return (float(noise[lag:] @ noise[:-lag]) / power + 2.0 / n) / (1.0 - 6.0 / n)
+
+    near = min(max(correlation(1), 0.0), MOST_CORRELATION)
+    most = n // LAGS
+    far = 1.0 + 2.0 * sum((1.0 - lag / (most + 1.0)) * correlation(lag) for lag in range(1, most + 1))
+    return max((1.0 + near) / (1.0 - near), far)
+
+
+def without_outliers(values: Floats) -> Floats:
+    """Values farther than OUTLIER standard deviations from their neighbours' median, drawn in to there."""
+    half = NEIGHBOURS // 2
+    if len(values) < NEIGHBOURS:
+        return values
+    around = np.median(sliding_window_view(np.pad(values, half, mode="reflect"), NEIGHBOURS), axis=1)
+    off = values - around
+    reach = OUTLIER * TO_DEVIATION * float(np.median(np.abs(off)))
+    return around + np.clip(off, -reach, reach) if reach > 0 else values
+
+
+def _supremum_tail(t: float, n: int) -> float:
+    """Chance that the largest of all t of n independent values is at least this."""
+    x = float(norm.isf(student.sf(t, n - 2)))
+    if not math.isfinite(x):
+        return 0.0
+    if x < 1.5:  # the approximation is one of the tail
+        return 1.0
+    edge = MIN_SEGMENT / n
+    span = 2.0 * math.log((1.0 - edge) / edge)
+    tail = x * math.exp(-x * x / 2.0) / math.sqrt(2.0 * math.pi) * (span - span / x**2 + 4.0 / x**2)
+    return min(1.0, tail)
