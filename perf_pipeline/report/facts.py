@@ -189,7 +189,7 @@ def hints(record: RunRecord) -> tuple[Hint, ...]:
         )
     elif record.outcome == Outcome.PASSED and not record.comparison.compared:
         found.append(Hint("Run it again to compare with this run:", repeat_command(record)))
-    elif Verdict.INCONCLUSIVE in verdicts:
+    elif Verdict.INCONCLUSIVE in verdicts and not record.asks:
         found.append(Hint("Inconclusive is not unchanged; one more run may tell:", repeat_command(record)))
     return tuple(found)
 

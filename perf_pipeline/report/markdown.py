@@ -20,6 +20,7 @@ def render_markdown(view: RunView) -> str:
         slo_table(view.endpoints),
         "### Against the baseline",
         _text(view.comparison_line),
+        "\n".join(f"- {_text(line)}" for line in view.series),
         comparison_table(view.endpoints) if view.compared else "",
         _text(view.common) if view.compared else "",
         _reasons("Warnings", view.warnings),

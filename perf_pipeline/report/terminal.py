@@ -56,10 +56,11 @@ def _run(view: RunView, report: str | None, *, roomy: bool) -> Iterable[Renderab
     if view.compared:
         table = comparison_table(view.endpoints, roomy=roomy)
         yield from section("Against the baseline", view.comparison_line, table)
-        yield from aside([view.common, view.missing_runs])
+        yield from aside([*view.series, view.common, view.missing_runs])
         yield from _verdict_sentences(view.endpoints)
     else:
         yield headline("Against the baseline", view.comparison_line)
+        yield from aside(view.series)
     if view.warnings:
         yield Text()
         yield Text("Warnings", "bold")

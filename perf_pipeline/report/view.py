@@ -32,6 +32,7 @@ from perf_pipeline.report.facts import (
     repeat_command,
     run_files,
 )
+from perf_pipeline.report.series import series_lines
 from perf_pipeline.report.traces import RateTrace, endpoint_trace, rate_trace
 from perf_pipeline.report.words import OUTCOMES, Badge
 from perf_pipeline.suite import Suite
@@ -69,6 +70,7 @@ class RunView:
     warnings: tuple[Reason, ...]
     compared: bool
     comparison_line: str  # against what, or why not
+    series: tuple[str, ...]  # which runs were judged together, and what happens next
     common: str  # what all endpoints share in this run; "" when nothing was found
     baseline_sentence: str  # whether the run entered the baseline, and why
     missing_runs: str
@@ -139,6 +141,7 @@ def build_view(
         warnings=tuple(record.slo.warnings),
         compared=comparison.compared,
         comparison_line=_comparison_line(record),
+        series=series_lines(record),
         common=comparison.judgement.common.sentence if comparison.judgement.common else "",
         baseline_sentence=record.baseline_sentence,
         missing_runs=_missing(record),

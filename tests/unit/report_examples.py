@@ -10,11 +10,13 @@ import numpy as np
 from perf_pipeline.core.model import (
     Comparison,
     EndpointSlo,
+    FollowUp,
     Judgement,
     Outcome,
     Reason,
     RunRecord,
     Samples,
+    Series,
     SloStatus,
     Verdict,
 )
@@ -155,10 +157,41 @@ def invalid() -> tuple[RunRecord, Run]:
     return record, run
 
 
+def suspect() -> tuple[RunRecord, Run]:
+    """The first of a series: it asks for another run, which the command line starts."""
+    record, run = passed()
+    asks = "get_news may have changed: another run tells"
+    request = record.stack.request.model_copy(update={"follow_up": FollowUp.CALLER})
+    return record.model_copy(
+        update={
+            "stack": record.stack.model_copy(update={"request": request}),
+            "asks": asks,
+            "sentence": f"passed: asks for confirmation ({asks}); 7 endpoints met their SLOs",
+            "baseline_sentence": "waits to enter the baseline",
+        }
+    ), run
+
+
+def confirmed() -> tuple[RunRecord, Run]:
+    """The third of a series, of which the second was invalid."""
+    record, run = regressed()
+    first, invalid = "1a2b3c4d-0000-4000-8000-000000000001", "5e6f7a8b-0000-4000-8000-000000000001"
+    series = Series(
+        first_run_id=first,
+        run_ids=[first, builders.RUN_ID],
+        left_out=[f"run {invalid} does not count: it is invalid"],
+    )
+    return record.model_copy(
+        update={"comparison": record.comparison.model_copy(update={"series": series})}
+    ), run
+
+
 EXAMPLES = {
     "passed": passed,
     "without_baseline": without_baseline,
     "regressed": regressed,
     "target_lost": target_lost,
     "invalid": invalid,
+    "suspect": suspect,
+    "confirmed": confirmed,
 }
