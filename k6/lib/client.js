@@ -4,6 +4,7 @@ import exec from 'k6/execution';
 import http from 'k6/http';
 import { sleep } from 'k6';
 import { Counter, Rate, Trend } from 'k6/metrics';
+import { callControl, isControl } from './control.js';
 import { callsBefore } from './mix.js';
 import * as names from './names.js';
 
@@ -32,6 +33,9 @@ export function createClient(plan) {
   }
 
   function perform(name, build) {
+    if (isControl()) {
+      return []; // a journey that is not `paced`: the load of the control is not the target's
+    }
     const endpoint = endpoints[name];
     const iteration = exec.scenario.iterationInTest;
     const from = callsBefore(iteration, endpoint.weight);
@@ -121,17 +125,22 @@ function complainOnce(endpoint, problem) {
 }
 
 /**
- * Runs one iteration. With a fixed rate k6 starts iterations on time by itself; with fixed users each user is
+ * Runs one iteration, or one request to the control in its scenario. With a fixed rate k6 starts iterations on time by itself; with fixed users each user is
  * held to one iteration per `pace`, and their first ones are spread evenly over it.
  */
 export function paced(plan, iteration) {
+  if (isControl()) {
+    callControl();
+    return;
+  }
   const pace = plan.profile.pace_s;
   if (!pace) {
     iteration();
     return;
   }
   if (exec.vu.iterationInScenario === 0) {
-    sleep((((exec.vu.idInTest - 1) % plan.profile.max_users) / plan.profile.max_users) * pace);
+    // The scenario's first iterations are those of its users, one each; their ids are shared with other scenarios.
+    sleep(((exec.scenario.iterationInTest % plan.profile.max_users) / plan.profile.max_users) * pace);
   }
   const started = Date.now();
   try {

@@ -1,12 +1,13 @@
 // k6's options for a plan.
 
+import { controlScenarios } from './control.js';
 import * as names from './names.js';
 
 const SETUP_TIMEOUT = '5m';
 
 export function optionsFor(plan) {
   const options = {
-    scenarios: plan.profile.scenarios,
+    scenarios: { ...plan.profile.scenarios, ...controlScenarios(plan) },
     thresholds: plan.inPipeline ? breaker(plan) : { ...breaker(plan), ...objectives(plan.suite.endpoints) },
     setupTimeout: SETUP_TIMEOUT,
     // Every system tag is a column of each raw sample and a label of each series: only what somebody reads.

@@ -15,6 +15,7 @@ from perf_pipeline.cli.shared import (
     print_json,
     samples_of,
 )
+from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.project import find_project
 from perf_pipeline.suite import VerdictSettings
@@ -53,7 +54,9 @@ def compare(
     if suite is None:
         name = second.load.fingerprint.suite
         print(f"suite {name} cannot be read: judged with the usual tolerances.", file=sys.stderr)
-    judgement = judge([old or {}], [new or {}], suite.verdict if suite else VerdictSettings())
+    judgement = judge(
+        [old or {}], [new or {}], suite.verdict if suite else VerdictSettings(), control=CONTROL
+    )
     if as_json:
         print_json(
             {

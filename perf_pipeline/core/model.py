@@ -177,6 +177,8 @@ class StackState(Frozen):
     target_clock_skew_s: float | None
     ready_at: datetime
     setup_s: float
+    control_url: str | None = None  # of the control that is loaded beside the target
+    control_problem: str = ""  # why there is none although the suite wants one
 
 
 class CpuUse(Frozen):
@@ -227,6 +229,7 @@ class LoadResult(Frozen):
     errors_by_kind: dict[str, dict[str, int]]  # endpoint -> "status 500" / "refused" / "timeout" -> count
     target_lost_at_unix_ms: float | None  # from here on no request succeeded and none was answered
     reading_s: float
+    control: EndpointCount | None = None  # requests to the control; None: the suite wants none
 
 
 class PrometheusFigures(Frozen):

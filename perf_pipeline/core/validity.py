@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perf_pipeline.core.control import is_usable
 from perf_pipeline.core.load_conduct import (
     MAX_UNSENT_RATIO,
     UNSENT_ALLOWANCE,
@@ -64,6 +65,7 @@ def judge_validity(
     _revision(stack, load, found)
     _clocks(stack, found)
     _records(load, snapshot, samples, found)
+    _control(stack, load, found)
     return found
 
 
@@ -143,6 +145,20 @@ def _records(
     if load.log_truncated:
         sentence = "k6's log is cut, at its cap or where it could not be written: what came after is not kept"
         found.warn("log_truncated", sentence)
+
+
+def _control(stack: StackState, load: LoadResult, found: Validity) -> None:
+    """Without it a slow machine cannot be told from a slow service; the run itself is none the worse."""
+    count = load.control
+    if stack.control_problem:
+        sentence = f"there was no control beside the target: {stack.control_problem}"
+        found.warn("control_missing", sentence)
+    elif count is not None and not is_usable(count) and not ended_by_target(load):
+        sentence = (
+            f"the control answered {count.succeeded} of {count.planned} requests: it is left out, so a slow "
+            "machine cannot be told from a slow service; see its log in the run's folder"
+        )
+        found.warn("control_missing", sentence)
 
 
 def _same_counts(row: Reconciliation) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
 from perf_pipeline.core.model import (
     BaselineRef,
@@ -56,7 +57,7 @@ def compare_with_baseline(
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
     together = samples_of(earlier.run_ids, run_folder=run_folder, read_samples=read_samples)
     candidates = [*together.values(), read_samples(run_folder(load.run_id))]
-    judgement = compare(list(baseline.values()), candidates, suite.verdict)
+    judgement = compare(list(baseline.values()), candidates, suite.verdict, control=CONTROL)
     return Comparison(
         run_id=load.run_id,
         compared=True,

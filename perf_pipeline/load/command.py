@@ -42,11 +42,13 @@ def build_command(
     blocked_ips: Sequence[str],
     environment: Mapping[str, str],
     api_address: str | None,
+    control_url: str | None = None,
 ) -> K6Command:
     """``k6 run`` for one run.
 
     ``config``: a file with ``k6_config``; ``environment``: ours; ``api_address``: where k6 tells its
-    progress, None: nowhere. Raises LoadError when a secret that the target needs is not in the environment.
+    progress, None: nowhere; ``control_url``: None for a load without a control. Raises LoadError when a
+    secret that the target needs is not in the environment.
     """
     argv = [str(k6.path), "run", "--config", str(config)]
     argv += ["--no-usage-report", *_no_summary(k6), *_api(k6, api_address)]
@@ -63,6 +65,8 @@ def build_command(
         # Fixed users without pace send as fast as the target answers: only k6 itself can hold the cap.
         argv += ["--rps", str(max(1, int(target.max_requests_per_s)))]
     argv += scenario_flags(base_url=base_url, profile=profile, run_id=run_id)
+    if control_url is not None:
+        argv += ["-e", f"{names.ENV_CONTROL_URL}={control_url}"]
     argv.append(str(suite.folder / suite.script))
 
     env = {name: environment[name] for name in _PASSED_ON if name in environment}
@@ -80,13 +84,14 @@ def build_command(
     return K6Command(argv=argv, env=env)
 
 
-def k6_config(base_url: str, address: str) -> dict[str, object]:
-    """k6's config file: the target's name means this one address for the whole run, whatever DNS says later.
+def k6_config(addresses: Mapping[str, str]) -> dict[str, object]:
+    """k6's config file: a URL's name means this one address for the whole run, whatever DNS says later.
 
-    The script's own options, the environment and the command line all stand above it.
+    ``addresses``: URL -> address. The script's own options, the environment and the command line all stand
+    above it.
     """
-    host = urlsplit(base_url).hostname
-    return {"hosts": {} if host in (None, address) else {host: address}}
+    hosts = {urlsplit(url).hostname: address for url, address in addresses.items()}
+    return {"hosts": {host: address for host, address in hosts.items() if host not in (None, address)}}
 
 
 def scenario_flags(*, base_url: str, profile: Profile, run_id: str) -> list[str]:

@@ -15,7 +15,7 @@ from perf_pipeline.load.command import scenario_flags
 from perf_pipeline.load.durations import seconds
 from perf_pipeline.load.errors import CapExceededError, LoadError
 from perf_pipeline.load.probe import K6
-from perf_pipeline.origins import origin
+from perf_pipeline.origins import is_loopback, origin
 from perf_pipeline.suite import Profile, Suite, Target
 
 INSPECT_TIMEOUT_S = 30.0
@@ -73,6 +73,20 @@ def check_origin(suite: Suite, target: Target, base_url: str) -> None:
         raise CapExceededError(
             f"{wanted} of target {target.name} is not in allowed_origins of suite {suite.name}: "
             "add it there if load may go to it."
+        )
+
+
+def check_control(suite: Suite, target: Target, control_url: str) -> None:
+    """Ours is on loopback; one that runs beside the target is on the allow-list. Raises CapExceededError."""
+    try:
+        wanted = origin(control_url)
+        allowed = {origin(one) for one in suite.allowed_origins}
+    except ValueError as error:
+        raise CapExceededError(f"the control of target {target.name}: {error}.") from None
+    if not (target.control is True and is_loopback(control_url)) and wanted not in allowed:
+        raise CapExceededError(
+            f"{wanted}, the control of target {target.name}, is neither ours nor in allowed_origins of suite "
+            f"{suite.name}: nothing was sent."
         )
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from perf_pipeline.conventions import (
+    METRIC_CONTROL_REQUESTS,
     METRIC_ERRORS,
     METRIC_HTTP_REQS,
     PHASE_MEASURE,
@@ -51,7 +52,7 @@ class ProgressApi:
         return f"{LOOPBACK}:{self._port}"
 
     def counts(self) -> tuple[int, int] | None:
-        """Requests so far, and how many of them had no expected answer; None: k6 does not answer."""
+        """Requests to the target so far, and how many had no expected answer; None: k6 does not answer."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ASK_TIMEOUT_S)
         try:
             connection.request("GET", "/v1/metrics")
@@ -61,6 +62,7 @@ class ProgressApi:
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):
             return None
         else:
-            return int(count.get(METRIC_HTTP_REQS, 0)), int(count.get(METRIC_ERRORS, 0))
+            to_target = count.get(METRIC_HTTP_REQS, 0) - count.get(METRIC_CONTROL_REQUESTS, 0)
+            return int(to_target), int(count.get(METRIC_ERRORS, 0))
         finally:
             connection.close()

@@ -10,22 +10,13 @@ import polars as pl
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Samples
+from perf_pipeline.load import failures
 from perf_pipeline.load.raw import read_rows
 from perf_pipeline.load.stall import Floats, Spans
 from perf_pipeline.suite import Suite
 
 HTTP_DURATION = "http_req_duration"
 ITERATION_DURATION = "iteration_duration"
-_REASONS = [  # k6's error codes for requests without an answer, first match
-    (1050, 1050, names.KIND_TIMEOUT),
-    (1110, 1111, names.KIND_BLOCKED),
-    (1100, 1109, "dns"),
-    (1211, 1211, names.KIND_TIMEOUT),
-    (1212, 1212, "refused"),
-    (1201, 1220, "reset"),
-    (1300, 1399, "tls"),
-    (1000, 1000, "reset"),  # closed by the target in the middle of an answer
-]
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,8 @@ class ReadSamples:
     answered_end: Floats  # measured requests with any answer
     unanswered: Spans
     last_sample_unix_ms: float | None
+    control: pl.DataFrame  # measured and answered as it should be: start_unix_ms, duration_ms
+    control_sent: int
 
     @property
     def samples(self) -> dict[str, Samples]:
@@ -74,6 +67,7 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
             *endpoint_of,
             *(names.METRIC_ERROR_DURATION, names.METRIC_HTTP_REQS, names.METRIC_ITERATIONS),
             *(names.METRIC_DROPPED, HTTP_DURATION, ITERATION_DURATION),
+            names.METRIC_CONTROL,
             names.METRIC_VUS,  # once a second to the end: tells until when k6 was at work
         },
     )
@@ -81,6 +75,7 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
     measured = answers.filter(pl.col("phase") == names.PHASE_MEASURE).drop("phase").sort("start_unix_ms")
     all_sent = _metric(rows, names.METRIC_HTTP_REQS)
     sent = _by_endpoint(all_sent.filter(pl.col("phase") == names.PHASE_MEASURE))
+    of_control = rows.filter(pl.col("scenario") == names.CONTROL_MEASURE)
     dropped = _dropped(rows)
     is_unanswered = ~pl.col("ok") & (pl.col("status") == 0)
     unanswered = measured.filter(is_unanswered & (pl.col("kind") != names.KIND_BLOCKED))
@@ -91,7 +86,7 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
         load_requests=all_sent.filter(
             pl.col("phase").is_in([names.PHASE_WARMUP, names.PHASE_MEASURE])
         ).height,
-        errors_by_kind=_kinds(measured),
+        errors_by_kind=failures.kinds(measured),
         completed_iterations=_metric(rows, names.METRIC_ITERATIONS)
         .filter(pl.col("phase") == names.PHASE_MEASURE)
         .height,
@@ -102,18 +97,43 @@ def read_csv(path: Path, suite: Suite) -> ReadSamples:
         answered_end=(answered["start_unix_ms"] + answered["duration_ms"]).to_numpy(),
         unanswered=_spans(unanswered),
         last_sample_unix_ms=None if rows.is_empty() else float(rows["timestamp"].max()),  # type: ignore[arg-type]
+        control=_started(_metric(of_control, names.METRIC_CONTROL)),
+        control_sent=_metric(of_control, names.METRIC_HTTP_REQS).height,
     )
 
 
-def write_parquet(read: ReadSamples, run_folder: Path) -> Path:
-    """Write the measured requests beside the raw samples; the column's type carries all endpoint names."""
+def write_parquet(read: ReadSamples, run_folder: Path, *, with_control: bool = False) -> Path:
+    """Write the measured requests beside the raw samples; the column's type carries all endpoint names.
+
+    ``with_control``: those to the control are among them, under its name.
+    """
     path = run_folder / names.SAMPLES
-    read.requests.write_parquet(path, compression="zstd")
+    requests = _with_control(read) if with_control else read.requests
+    requests.write_parquet(path, compression="zstd")
     return path
 
 
+def _with_control(read: ReadSamples) -> pl.DataFrame:
+    endpoint_type = read.requests.schema["endpoint"]
+    assert isinstance(endpoint_type, pl.Enum)  # noqa: S101 - made by us
+    known = pl.Enum([*endpoint_type.categories, names.CONTROL])
+    requests = read.requests.with_columns(pl.col("endpoint").cast(pl.String).cast(known))
+    control = read.control.select(
+        pl.lit(names.CONTROL, known).alias("endpoint"),
+        "start_unix_ms",
+        "duration_ms",
+        pl.lit(True).alias("ok"),
+        pl.lit(None, pl.Int32).alias("status"),
+        pl.lit(None, pl.String).alias("kind"),
+    )
+    return pl.concat([requests, control]).sort("start_unix_ms")
+
+
 def load_samples(run_folder: Path) -> dict[str, Samples]:
-    """Endpoint -> samples of a run, endpoints without any included. Raises FileNotFoundError."""
+    """Endpoint -> samples of a run, endpoints without any included; and ``CONTROL``, if it had one.
+
+    Raises FileNotFoundError.
+    """
     return to_samples(pl.read_parquet(run_folder / names.SAMPLES))
 
 
@@ -171,7 +191,7 @@ def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[s
         .join(answers, on=[*key, "nth"], how="left", nulls_equal=True)
         .with_columns(
             pl.lit(False).alias("ok"),
-            _kind().alias("kind"),
+            failures.kind().alias("kind"),
             pl.col("endpoint").cast(pl.String).cast(known, strict=False),
         )
         .drop_nulls("endpoint")  # the set-up's own requests are none of the suite's endpoints
@@ -186,31 +206,6 @@ def _requests(rows: pl.DataFrame, endpoint_of: dict[str, str], endpoints: list[s
         "status",
         "kind",
     )
-
-
-def _kind() -> pl.Expr:
-    """Why a request failed, in a word or two."""
-    status, code = pl.col("status"), pl.col("error_code")
-    unanswered = pl.lit("no answer")
-    for low, high, word in reversed(_REASONS):
-        unanswered = pl.when(code.is_between(low, high)).then(pl.lit(word)).otherwise(unanswered)
-    return (
-        pl.when(status.is_null())
-        .then(pl.lit("unknown"))
-        .when(status == 0)
-        .then(unanswered)
-        .when(status.is_between(200, 299))
-        .then(pl.lit("unexpected answer"))
-        .otherwise(pl.format("status {}", status))
-    )
-
-
-def _kinds(measured: pl.DataFrame) -> dict[str, dict[str, int]]:
-    kinds: dict[str, dict[str, int]] = {}
-    failed = measured.filter(~pl.col("ok")).group_by("endpoint", "kind").len().sort("endpoint", "kind")
-    for endpoint, kind, count in failed.iter_rows():
-        kinds.setdefault(endpoint, {})[kind] = count
-    return kinds
 
 
 def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
@@ -231,12 +226,17 @@ def _late_requests(requests: pl.DataFrame, suite: Suite) -> Spans:
 
 def _late_iterations(rows: pl.DataFrame, suite: Suite) -> Spans:
     allowed_ms = sum(endpoint.slo.p95_ms * max(1.0, endpoint.weight) for endpoint in suite.endpoints.values())
-    late = _metric(rows, ITERATION_DURATION).filter(pl.col("metric_value") > allowed_ms)
-    return _spans(
-        late.select(
-            (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
-            pl.col("metric_value").alias("duration_ms"),
-        )
+    late = _metric(rows, ITERATION_DURATION).filter(
+        (pl.col("metric_value") > allowed_ms) & pl.col("phase").ne_missing(names.PHASE_CONTROL)
+    )
+    return _spans(_started(late))
+
+
+def _started(rows: pl.DataFrame) -> pl.DataFrame:
+    """k6 stamps the end."""
+    return rows.select(
+        (pl.col("timestamp") - pl.col("metric_value")).alias("start_unix_ms"),
+        pl.col("metric_value").alias("duration_ms"),
     )
 
 

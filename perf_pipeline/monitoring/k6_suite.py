@@ -6,7 +6,17 @@ import json
 import math
 from typing import Any
 
-from perf_pipeline.conventions import METRIC_FAILED, PHASE_MEASURE, PHASE_WARMUP, TAG_ENDPOINT, TAG_PHASE
+from perf_pipeline.conventions import (
+    CONTROL_MEASURE,
+    CONTROL_WARMUP,
+    METRIC_FAILED,
+    PHASE_CONTROL,
+    PHASE_MEASURE,
+    PHASE_WARMUP,
+    TAG_ENDPOINT,
+    TAG_PHASE,
+)
+from perf_pipeline.core.control import control_rate_per_s, control_requests
 from perf_pipeline.suite import Endpoint, Profile, Suite
 from perf_pipeline.suite_quantities import SHORTEST_LOAD_S
 
@@ -21,6 +31,9 @@ MEASURE_GRACE_S = 15
 BREAKER_ERROR_RATIO = 0.5
 BREAKER_DELAY_S = 10
 SETUP_ALLOWANCE_S = 30
+# The control answers in milliseconds. While the machine stands still for longer than so many users can wait,
+# its requests are left out.
+CONTROL_USERS = 3
 EDGE = 1  # k6 may start one iteration more than planned at the end of a phase of only a second
 _TIME_UNITS_S = (1, 10, 60, 100, 600, 1000)
 
@@ -90,6 +103,8 @@ def _profile(profile: Profile) -> dict[str, Any]:
                 "tags": {TAG_PHASE: PHASE_MEASURE},
             },
         },
+        # Only with a control; see control.js.
+        "control": {"scenarios": _control_scenarios(profile, measure_start_s)},
         "warmup_iterations": None if closed else warmup,
         "measure_iterations": None if closed else measure,
         # Upper bounds, also with users: what set-up prepares for, and where measured iterations begin.
@@ -101,6 +116,26 @@ def _profile(profile: Profile) -> dict[str, Any]:
             "error_ratio": BREAKER_ERROR_RATIO,
             "delay": _duration(SETUP_ALLOWANCE_S + measure_start_s + BREAKER_DELAY_S),
         },
+    }
+
+
+def _control_scenarios(profile: Profile, measure_start_s: float) -> dict[str, Any]:
+    """Half an interval off the iterations: at equal rates it would always meet the same request."""
+    rate = control_rate_per_s(profile)
+    half = 0.5 / rate
+    phases = {
+        CONTROL_WARMUP: (0.0, int(profile.warmup_s * rate)),
+        CONTROL_MEASURE: (measure_start_s, control_requests(profile)),
+    }
+    return {
+        name: {
+            **_constant_rate(rate, requests / rate, CONTROL_USERS),
+            "startTime": _duration(start_s + half),
+            "gracefulStop": f"{PHASE_GAP_S}s",
+            "exec": JOURNEY,
+            "tags": {TAG_PHASE: PHASE_CONTROL},
+        }
+        for name, (start_s, requests) in phases.items()
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from perf_pipeline.core.control import without_control
 from perf_pipeline.core.model import (
     NO_FIGURES,
     LoadResult,
@@ -113,7 +114,7 @@ def _missing(
     last = client.single(queries.last_recorded(span_s), load.ended_at)
     return missing_record(
         held=_count(client.single(queries.held(span_s), load.ended_at)) or 0,
-        exact=sum(len(samples.ok) for samples in exact.values()),
+        exact=sum(len(samples.ok) for samples in without_control(exact).values()),
         last_recorded=datetime.fromtimestamp(last, UTC) if last is not None else None,
         ended_at=load.ended_at,
     )

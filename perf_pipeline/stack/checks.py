@@ -9,6 +9,7 @@ from pathlib import Path
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack import target as asking
 from perf_pipeline.stack.base import NotReady, host_class
+from perf_pipeline.stack.control import Control
 from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.suite import Suite, Target
 
@@ -38,6 +39,7 @@ def check_and_describe(
     kind: str,
     target_pid: int | None,
     started: float,
+    control: Control,
 ) -> StackState:
     """Ask both sides and put down what they say; ``started``: monotonic time of the stack's start.
 
@@ -60,6 +62,8 @@ def check_and_describe(
         target_clock_skew_s=health.clock_skew_s,
         ready_at=datetime.now(UTC),
         setup_s=round(time.monotonic() - started, 3),
+        control_url=control.url,
+        control_problem=control.problem,
     )
 
 

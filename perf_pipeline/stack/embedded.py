@@ -1,4 +1,4 @@
-"""The default stack: Prometheus and, unless the target is elsewhere, the reference backend as children."""
+"""The default stack: Prometheus, the control and, unless the target is elsewhere, the reference backend."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.checks import check_and_describe, wanted_target
+from perf_pipeline.stack.control import start_control
 from perf_pipeline.stack.lock import HostLock
 from perf_pipeline.stack.prometheus_server import CONFIG_FILE, CONFIG_FOLDER, Prometheus
 from perf_pipeline.stack.servers import Server, start_server
@@ -61,10 +62,13 @@ class EmbeddedStack:
         self.notes = []
         try:
             self._take_host(run_id)
-            # Both come up at the same time; each is waited for afterwards.
+            # They come up at the same time; each is waited for afterwards.
             server, prometheus = self._launch_prometheus(run_folder)
             backend, base_url = (
                 self._launch_backend(run_folder) if target.base_url is None else (None, target.base_url)
+            )
+            control = start_control(
+                suite, target, home=self._home, run_folder=run_folder, until=self._started
             )
             self._await_prometheus(server, prometheus)
             if backend is not None:
@@ -79,6 +83,7 @@ class EmbeddedStack:
                 kind=self.kind,
                 target_pid=backend.pid if backend else None,
                 started=started,
+                control=control.wait(),
             )
         except BaseException:  # Ctrl-C and Dagster's interrupt are no Exceptions
             self.stop()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from perf_pipeline import processes
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.checks import check_and_describe, wanted_target
+from perf_pipeline.stack.control import start_control
 from perf_pipeline.stack.lock import HostLock
 from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.suite import Suite
 
 
 class ExternalStack:
-    """Starts nothing, so it stops nothing; see ``base.Stack``."""
+    """Starts, and so stops, nothing but the control; see ``base.Stack``."""
 
     kind = "external"
 
@@ -23,6 +25,7 @@ class ExternalStack:
         self._prometheus = Prometheus(prometheus_url)
         self._home = home
         self._lock = HostLock()
+        self._started = ExitStack()
         self.notes: list[str] = []
 
     @property
@@ -43,6 +46,9 @@ class ExternalStack:
             self._lock.take(run_id)
             self.notes = processes.end_orphans(self._home)
             self._check_prometheus()
+            control = start_control(
+                suite, target, home=self._home, run_folder=run_folder, until=self._started
+            )
             return check_and_describe(
                 target=target,
                 base_url=target.base_url,
@@ -53,6 +59,7 @@ class ExternalStack:
                 kind=self.kind,
                 target_pid=None,
                 started=started,
+                control=control.wait(),
             )
         except BaseException:
             self.stop()
@@ -65,8 +72,11 @@ class ExternalStack:
         return self._prometheus.url
 
     def stop(self) -> None:
-        """Lets the next benchmark in."""
-        self._lock.release()
+        """Ends the control, and lets the next benchmark in."""
+        try:
+            self._started.close()
+        finally:
+            self._lock.release()
 
     def _check_prometheus(self) -> None:
         url = self._prometheus.url

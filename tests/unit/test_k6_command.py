@@ -71,10 +71,10 @@ class TestTheCommandLine:
 
     def test_names_the_file_that_pins_the_targets_address(self) -> None:
         assert pairs(command().argv, "--config") == ["/runs/run-1/k6-config.json"]
-        pinned = k6_config("https://staging.example:8443", "10.1.2.3")
+        pinned = k6_config({"https://staging.example:8443": "10.1.2.3"})
         assert pinned == {"hosts": {"staging.example": "10.1.2.3"}}
-        assert k6_config("http://127.0.0.1:8000", "127.0.0.1") == {"hosts": {}}
-        assert k6_config("http://[::1]:8000", "::1") == {"hosts": {}}
+        assert k6_config({"http://127.0.0.1:8000": "127.0.0.1"}) == {"hosts": {}}
+        assert k6_config({"http://[::1]:8000": "::1"}) == {"hosts": {}}
 
     def test_tells_the_scenario_where_and_how_much(self) -> None:
         assert pairs(command().argv, "-e") == [

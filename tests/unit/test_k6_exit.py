@@ -13,7 +13,7 @@ from perf_pipeline.load.cpu import CpuSample, cpu_use
 from perf_pipeline.load.exit_codes import exit_meaning, thrown_sentence
 from perf_pipeline.load.log import LogReader
 from perf_pipeline.load.progress import phase_at
-from perf_pipeline.load.run import breaker_tripped
+from perf_pipeline.load.result import breaker_tripped
 
 REMOTE_WRITE = (
     b'time="2026-11-25T02:28:57Z" level=error msg="Failed to send the time series data to the endpoint" '

@@ -1,0 +1,36 @@
+"""How much the control is asked, and when its answers are good enough to be judged by. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from perf_pipeline.conventions import CONTROL
+from perf_pipeline.core.model import EndpointCount, RunSamples
+from perf_pipeline.suite import Profile
+
+# As many as an endpoint gets in the usual two minutes: a longer run needs no more.
+SAMPLES = 500
+LEAST_PER_S, MOST_PER_S = 1, 10  # at 10 per second it takes about 2 % of a core
+LEAST_ANSWERED_RATIO = 0.9  # with fewer it was not there throughout: what it says is of another time
+
+
+def control_rate_per_s(profile: Profile) -> int:
+    """Requests per second to the control, in the warm-up as in the measured phase."""
+    return min(max(math.ceil(SAMPLES / profile.duration_s), LEAST_PER_S), MOST_PER_S)
+
+
+def control_requests(profile: Profile) -> int:
+    """Requests to the control that the measured phase holds."""
+    return int(profile.duration_s * control_rate_per_s(profile))
+
+
+def is_usable(count: EndpointCount | None) -> bool:
+    """Whether the control's samples belong to the run's."""
+    if count is None or not count.planned:
+        return False
+    return count.succeeded >= LEAST_ANSWERED_RATIO * count.planned
+
+
+def without_control(samples: RunSamples) -> RunSamples:
+    """The requests to the target alone."""
+    return {name: one for name, one in samples.items() if name != CONTROL}
