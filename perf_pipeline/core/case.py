@@ -19,6 +19,7 @@ from perf_pipeline.core.wording import change, count, interval, listing
 from perf_pipeline.suite import VerdictSettings
 
 _LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but must not overflow
+_LARGEST = math.exp(_LARGEST_LOG)
 _WORTH_A_RUN = 2.7  # undecided endpoints that one more run can be expected to settle
 _FEW_UNDECIDED = 0.5  # of all endpoints: fewer are no reason for another run
 
@@ -58,9 +59,7 @@ class Case:
             for way in (+1, -1)
         )
         tests = int(np.isfinite(slower).sum())
-        shown = [
-            [self._effect(one, place, row, tests) for row, one in enumerate(both)] for place in range(number)
-        ]
+        shown = list(zip(*(self._effects(one, row, tests) for row, one in enumerate(both)), strict=True))
         matters = np.array(
             [[effect is not None and self._matters(effect) for effect in pair] for pair in shown]
         ).T
@@ -84,33 +83,37 @@ class Case:
             more=self._more(verdicts, slower, faster, whole),
         )
 
-    def _effect(self, one: Effects, place: int, row: int, tests: int) -> Effect | None:
-        log = float(one.effect[place])
-        if not math.isfinite(log):
-            return None
-        half = float(one.half_width(0.95)[place])
-        ratio = _factor(log)
-        baseline_ms = math.exp(one.log[place]) / ratio
-        floor = max(self.settings.floor_ratio, min(self.settings.floor_ms / baseline_ms, _factor(math.inf)))
-        weight = float(looks.WEIGHTS[row, 0])
+    def _effects(self, one: Effects, row: int, tests: int) -> list[Effect | None]:
+        """Of one quantile, per endpoint."""
+        weight, margin = float(looks.WEIGHTS[row, 0]), self.margins[row]
         now, later = (
-            _factor(
-                float(looks.smallest_seen(which, self.alarms, tests, weight, self.most_runs)[place])
-                + self.margins[row]
-            )
-            - 1.0
+            np.expm1(looks.smallest_seen(which, self.alarms, tests, weight, self.most_runs) + margin)
             for which in (one, one.with_noise(one.noise.next_run()))
         )
+        half = one.half_width(0.95)
+        return [
+            self._effect(one, place, half[place], (now[place], later[place]))
+            if math.isfinite(one.effect[place])
+            else None
+            for place in range(len(self.names))
+        ]
+
+    def _effect(self, one: Effects, place: int, half: float, detectable: tuple[float, float]) -> Effect:
+        log = float(one.effect[place])
+        ratio, candidate_ms = _factor(log), math.exp(one.log[place])
+        baseline_ms = candidate_ms / ratio
+        floor = max(self.settings.floor_ratio, min(self.settings.floor_ms / baseline_ms, _LARGEST))
+        now, later = (max(min(float(one_of_them), _LARGEST), floor) for one_of_them in detectable)
         return Effect(
             ratio=ratio,
             low=_factor(log - half),
             high=_factor(log + half),
             baseline_ms=baseline_ms,
-            candidate_ms=math.exp(one.log[place]),
+            candidate_ms=candidate_ms,
             difference_ms=baseline_ms * (ratio - 1.0),
-            noise_ratio=float(math.sqrt(one.noise.variance[place])),
-            detectable_ratio=max(now, floor),
-            detectable_next_ratio=max(later, floor),
+            noise_ratio=math.sqrt(one.noise.variance[place]),
+            detectable_ratio=now,
+            detectable_next_ratio=later,
         )
 
     def _matters(self, effect: Effect) -> bool:

@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 MIN_WITNESSES = 3  # fewer: one endpoint's own slowness would pass for everybody's
 _WINDOW_MS = 500.0
 _WINDOW_SAMPLES = 24  # fewer and the level of a window is mostly chance
-_MOST_LEVEL_SAMPLES = 400_000  # for the levels; more change nothing and cost seconds
+_MOST_LEVEL_SAMPLES = 60_000  # for the levels; more change nothing and cost time
 _WAVE_MS = 10_000.0
 _STALL_LOG = 0.35  # everything slower by 40 % and more at the same moment
 _MOST_STALLED = 0.5  # of a run: more is no interruption but how the run was
@@ -77,13 +77,14 @@ def figures(run: Mapping[str, Samples], names: Sequence[str]) -> RunFigures:
     kept, stalled_ratio = _without_the_common_wave([t for t, _ in pairs], logs)
     log, error = np.full((2, len(QUANTILES), len(names)), np.nan)
     for place, value in enumerate(kept):
+        ordered, ranks = np.sort(value), np.linspace(0.0, 1.0, len(value))
         for row, quantile in enumerate(QUANTILES):
             if len(value) >= quantile.min_samples:
                 # One binomial standard error to each side needs no density, and is large exactly when the
                 # quantile sits on the edge of a rare slow mode.
                 step = np.sqrt(quantile.q * (1 - quantile.q) / len(value))
                 places = np.clip((quantile.q, quantile.q - step, quantile.q + step), 0.0, 1.0)
-                middle, below, above = np.quantile(value, places)
+                middle, below, above = np.interp(places, ranks, ordered)
                 log[row, place], error[row, place] = middle, (above - below) / 2
     return RunFigures(log=log, error=error, stalled_ratio=stalled_ratio)
 

@@ -20,7 +20,7 @@ from perf_pipeline.core.wording import change, percent
 
 _SURE = 0.995  # one-sided, that all endpoints together are not where baseline runs are
 _FAR = 3.0  # standard deviations of what baseline runs share: they never showed that
-_SUSPECT = 0.01
+_SUSPECT = 0.004
 _BUSY = 0.05  # more of the machine's CPU used by others than in any baseline run
 _LARGEST_LOG = 30.0
 
