@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from perf_pipeline.conventions import CONTROL
-from perf_pipeline.core.model import EndpointCount, RunSamples
+from perf_pipeline.core.model import ControlFigures, EndpointCount, RunSamples
 from perf_pipeline.suite import Profile
 
 # As many as an endpoint gets in the usual two minutes: a longer run needs no more.
@@ -34,3 +37,23 @@ def is_usable(count: EndpointCount | None) -> bool:
 def without_control(samples: RunSamples) -> RunSamples:
     """The requests to the target alone."""
     return {name: one for name, one in samples.items() if name != CONTROL}
+
+
+def control_figures(
+    baseline: Sequence[RunSamples], candidates: Sequence[RunSamples]
+) -> ControlFigures | None:
+    """The control's p50 and p95 on both sides; None when one side has no run with it."""
+    old, new = _middle(baseline), _middle(candidates)
+    if old is None or new is None:
+        return None
+    return ControlFigures(p50_ms=new[0], p95_ms=new[1], baseline_p50_ms=old[0], baseline_p95_ms=old[1])
+
+
+def _middle(runs: Sequence[RunSamples]) -> tuple[float, float] | None:
+    """p50 and p95 in ms, each the median over the runs."""
+    durations = [run[CONTROL].successful_ms() for run in runs if CONTROL in run]
+    figures = [np.quantile(one, (0.5, 0.95)) for one in durations if len(one)]
+    if not figures:
+        return None
+    p50, p95 = np.median(figures, axis=0)
+    return float(p50), float(p95)

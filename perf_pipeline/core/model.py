@@ -349,6 +349,15 @@ class Judgement(Frozen):
     more: str = ""  # why one more run of this revision would help; empty: it would not
 
 
+class ControlFigures(Frozen):
+    """The control in the judged runs and in the baseline's: the median over the runs that have it."""
+
+    p50_ms: float
+    p95_ms: float
+    baseline_p50_ms: float
+    baseline_p95_ms: float
+
+
 class BaselineRef(Frozen):
     """The runs of a baseline, and so those that a candidate was compared with."""
 
@@ -386,6 +395,7 @@ class Comparison(Frozen):
     why_not: str = ""  # when not compared: invalid run, no baseline, other fingerprint and which part
     baseline: BaselineRef | None = None
     series: Series | None = None  # of a run that confirms another one
+    control: ControlFigures | None = None  # None: one side has no run with a control
     judgement: Judgement
     judged_s: float = 0.0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
+from perf_pipeline.core.control import control_figures
 from perf_pipeline.core.model import (
     BaselineRef,
     Comparison,
@@ -63,6 +64,7 @@ def compare_with_baseline(
         compared=True,
         baseline=ref,
         series=_series(run, earlier, [*together]),
+        control=control_figures(list(baseline.values()), candidates),
         judgement=judgement,
         judged_s=time.monotonic() - started,
     )
