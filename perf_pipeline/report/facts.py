@@ -207,3 +207,20 @@ def run_files(record: RunRecord) -> tuple[File, ...]:
     if record.snapshot.series_file:
         files.append(File(record.snapshot.series_file.rpartition("/")[2], "Prometheus' series of the run"))
     return tuple(files)
+
+
+def control_line(record: RunRecord) -> str:
+    """How fast the control was beside the baseline's; empty when one side has none."""
+    control = record.comparison.control
+    if control is None:
+        return ""
+    figures = (
+        ("p50", control.p50_ms, control.baseline_p50_ms),
+        ("p95", control.p95_ms, control.baseline_p95_ms),
+    )
+    said = [f"{name} {f.with_unit(is_)} ({_from(is_, was)})" for name, is_, was in figures]
+    return f"the control, which does the same work in every run: {', '.join(said)}"
+
+
+def _from(is_ms: float, was_ms: float) -> str:
+    return f"{f.change(is_ms / was_ms) if was_ms else f.NONE} from {f.with_unit(was_ms)}"

@@ -23,6 +23,7 @@ def render_markdown(view: RunView) -> str:
         "\n".join(f"- {_text(line)}" for line in view.series),
         comparison_table(view.endpoints) if view.compared else "",
         _text(view.common) if view.compared else "",
+        _text(view.control) if view.compared else "",
         _reasons("Warnings", view.warnings),
         f"Repeat: `{view.repeat}`",
     ]

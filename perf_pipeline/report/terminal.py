@@ -56,7 +56,7 @@ def _run(view: RunView, report: str | None, *, roomy: bool) -> Iterable[Renderab
     if view.compared:
         table = comparison_table(view.endpoints, roomy=roomy)
         yield from section("Against the baseline", view.comparison_line, table)
-        yield from aside([*view.series, view.common, view.missing_runs])
+        yield from aside([*view.series, view.common, view.control, view.missing_runs])
         yield from _verdict_sentences(view.endpoints)
     else:
         yield headline("Against the baseline", view.comparison_line)

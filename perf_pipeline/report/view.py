@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from perf_pipeline.core.control import without_control
 from perf_pipeline.core.model import (
     Outcome,
     PrometheusSnapshot,
@@ -26,6 +27,7 @@ from perf_pipeline.report.facts import (
     Hint,
     baseline_line,
     condition_facts,
+    control_line,
     head_facts,
     hints,
     quality_facts,
@@ -72,6 +74,7 @@ class RunView:
     comparison_line: str  # against what, or why not
     series: tuple[str, ...]  # which runs were judged together, and what happens next
     common: str  # what all endpoints share in this run; "" when nothing was found
+    control: str  # the control beside the baseline's; "" without one
     baseline_sentence: str  # whether the run entered the baseline, and why
     missing_runs: str
     tolerance_p50: float  # half width of "unchanged" on the line from 0 to 100
@@ -111,6 +114,7 @@ def build_view(
 
     ``series``: what the run's Prometheus series file holds.
     """
+    samples = without_control(samples or {})
     comparison = record.comparison
     verdicts = comparison.judgement.endpoints
     line = line_for(verdicts.values())
@@ -130,7 +134,7 @@ def build_view(
                 record=record,
                 suite=suite,
                 line=line,
-                trace=endpoint_trace(slo.endpoint, record=record, samples=samples or {}, baseline=baseline),
+                trace=endpoint_trace(slo.endpoint, record=record, samples=samples, baseline=baseline),
                 number=number,
             )
             for number, slo in enumerate(record.slo.endpoints, start=1)
@@ -143,6 +147,7 @@ def build_view(
         comparison_line=_comparison_line(record),
         series=series_lines(record),
         common=comparison.judgement.common.sentence if comparison.judgement.common else "",
+        control=control_line(record),
         baseline_sentence=record.baseline_sentence,
         missing_runs=_missing(record),
         tolerance_p50=line.width(1.0 + suite.verdict.tolerance_p50_ratio),
@@ -164,9 +169,7 @@ def build_view(
         hints=hints(record),
         files=run_files(record),
         folder=record.stack.run_folder,
-        rate=rate_trace(
-            record=record, suite=suite, profile=profile, samples=samples or {}, series=series or {}
-        ),
+        rate=rate_trace(record=record, suite=suite, profile=profile, samples=samples, series=series or {}),
     )
 
 
