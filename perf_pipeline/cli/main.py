@@ -10,7 +10,19 @@ from pathlib import Path
 
 import typer
 
-from perf_pipeline.cli import baseline, compare, doctor, explain, generate, run, runs, show, ui, validate
+from perf_pipeline.cli import (
+    baseline,
+    compare,
+    doctor,
+    explain,
+    generate,
+    history,
+    run,
+    runs,
+    show,
+    ui,
+    validate,
+)
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import RefusedError
 from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
@@ -41,6 +53,7 @@ app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
+app.command("history")(history.history)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("generate")(generate.generate)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from perf_pipeline.core.error_budget import ErrorBudget
 from perf_pipeline.core.model import Frozen
 
 ALL_ENDPOINTS = "all endpoints together"
@@ -71,3 +73,32 @@ class SuiteHistory(Frozen):
     until: datetime
     endpoints: list[EndpointHistory]
     shared: EndpointHistory | None  # what all endpoints have in common; None: too few endpoints
+
+
+class Spanned(Frozen):
+    """The automatic baseline has runs on both sides of this change."""
+
+    endpoint: str
+    change: ChangePoint
+    runs_before: int
+    runs_after: int
+
+
+class Past(Frozen):
+    """What the store knows of a suite, target and profile."""
+
+    suite: str
+    target: str
+    profile: str
+    history: SuiteHistory | None  # None: no valid run yet
+    other_runs: int  # valid ones under other fingerprints: histories of their own
+    other_fingerprints: list[str]
+    spanned: list[Spanned]
+    budget: ErrorBudget
+
+    def only(self, endpoints: Sequence[str] | None) -> Past:
+        """The same with the history of these endpoints; None or empty: of all."""
+        if not endpoints or self.history is None:
+            return self
+        shown = [one for one in self.history.endpoints if one.endpoint in endpoints]
+        return self.model_copy(update={"history": self.history.model_copy(update={"endpoints": shown})})
