@@ -25,6 +25,7 @@ class EffectView:
     difference: str  # +58 ms
     noise: str  # 4.0 %
     detectable: str  # 10 %
+    detectable_next: str  # 9.1 %, with one more baseline run; empty when not known
     low: float
     middle: float
     high: float
@@ -101,6 +102,7 @@ def _effect(effect: Effect | None, line: Line) -> EffectView | None:
         difference=f.signed_ms(effect.difference_ms),
         noise=f.percent(effect.noise_ratio),
         detectable=f.percent(effect.detectable_ratio),
+        detectable_next=f.percent(effect.detectable_next_ratio) if effect.detectable_next_ratio else "",
         low=line.place(effect.low),
         middle=line.place(effect.ratio),
         high=line.place(effect.high),
