@@ -68,17 +68,19 @@ NOISES = (
 
 @dataclass(frozen=True)
 class Change:
-    """``ratio`` from run ``at`` on; over ``over`` runs where it creeps."""
+    """``ratio`` from run ``at`` on, until run ``back``; over ``over`` runs where it creeps."""
 
     name: str
     runs: int
     at: int
     ratio: float
     over: int = 1
+    back: int | None = None
 
     def added(self) -> Floats:
         """What it adds to log latency, shape (runs,)."""
         share = np.clip((np.arange(self.runs) - self.at + 1) / self.over, 0.0, 1.0)
+        share[self.back or self.runs :] = 0.0
         found: Floats = np.log(self.ratio) * share
         return found
 
@@ -87,6 +89,7 @@ CHANGES = (
     *(Change(f"+{size} %, 14 + 6 runs", 20, 14, 1 + size / 100) for size in (5, 10, 20, 50)),
     *(Change(f"+{size} %, 42 + 8 runs", 50, 42, 1 + size / 100) for size in (5, 10, 20, 50)),
     *(Change(f"+{size} %, 25 + 25 runs", 50, 25, 1 + size / 100) for size in (5, 10, 20, 50)),
+    Change("+20 %, runs 16 to 35 of 50, then as before", 50, 15, 1.2, back=35),
     Change("ten times +1 %, runs 21 to 30 of 50", 50, 20, 1.01**10, over=10),
     Change("ten times +1 %, over all of 50", 50, 1, 1.01**10, over=49),
 )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from scipy.stats import t as student
 MIN_SEGMENT = 5  # values on each side: fewer are a streak of luck as often as a level
 LAGS = 6  # correlation is looked for up to this part of the series
 NEIGHBOURS = 7  # values, the middle one included, that say whether it is an outlier
+THERE_AND_BACK = 0.01  # share of alpha for a change that is taken back
 OUTLIER = 3.0  # standard deviations
 TO_DEVIATION = 1.4826  # from the median absolute deviation, of normal noise
 MOST_CORRELATION = 0.9  # with more, a series has no level that could change
@@ -53,10 +55,12 @@ def find_cuts(values: Floats, *, alpha: float) -> list[Cut]:
     waiting = [(0, len(values))]
     while waiting:
         start, end = waiting.pop()
-        cut = best_cut(values[start:end])
-        if cut is not None and cut.p <= alpha:
-            found.append(start + cut.index)
-            waiting += [(start, start + cut.index), (start + cut.index, end)]
+        part = values[start:end]
+        cut = best_cut(part)
+        inside = [cut.index] if cut is not None and cut.p <= alpha else _there_and_back(part, alpha)
+        found += [start + index for index in inside]
+        edges = [start, *(start + index for index in inside), end]
+        waiting += pairwise(edges) if inside else []
     return _settled(values, sorted(found), alpha)
 
 
@@ -86,22 +90,51 @@ def _settled(values: Floats, found: list[int], alpha: float) -> list[Cut]:
 def best_cut(values: Floats) -> Cut | None:
     """The place that parts the values best, however badly; None: too few of them, or all equal."""
     n = len(values)
-    if n < 2 * MIN_SEGMENT:
+    if n < 2 * MIN_SEGMENT or _equal(values):
         return None
-    centred = values - values.mean()
-    size = float(np.abs(values).max())
-    if float(np.abs(centred).max()) <= _HAIR * max(size, 1.0):
-        return None
+    sums = np.cumsum(values - values.mean())
     left = np.arange(MIN_SEGMENT, n - MIN_SEGMENT + 1)
-    gain = np.cumsum(centred)[left - 1] ** 2 * n / (left * (n - left))  # sum of squares that the cut explains
-    best = int(np.argmax(gain))
-    index = int(left[best])
-    noise = centred - np.where(np.arange(n) < index, centred[:index].mean(), centred[index:].mean())
-    variance = float(noise @ noise) / (n - 2)
-    if variance <= (_HAIR * max(size, 1.0)) ** 2:
-        return Cut(index, 0.0)
-    t = math.sqrt(float(gain[best]) / variance / inflation(noise))
+    index = int(left[np.argmax(sums[left - 1] ** 2 / (left * (n - left)))])
+    t = _t(values, np.arange(n) >= index)
     return Cut(index, _supremum_tail(t, n))
+
+
+def _there_and_back(values: Floats, alpha: float) -> list[int]:
+    """The two places between which the level is another one than before and after; none: not beyond doubt.
+
+    One cut cannot see it: half of the change stays in what it takes for noise (circular binary segmentation,
+    Olshen and others 2004). Bonferroni's p-value over all pairs of places promises too little where runs are
+    independent, and too much where waves pass, so it has to be far smaller than that of a cut.
+    """
+    n = len(values)
+    if n < 3 * MIN_SEGMENT or _equal(values):
+        return []
+    sums = np.concatenate([[0.0], np.cumsum(values - values.mean())])
+    first, last = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+    length = last - first
+    allowed = (first >= MIN_SEGMENT) & (last <= n - MIN_SEGMENT) & (length >= MIN_SEGMENT)
+    first, last, length = first[allowed], last[allowed], length[allowed]
+    best = int(np.argmax((sums[last] - sums[first]) ** 2 / (length * (n - length))))
+    there, back = int(first[best]), int(last[best])
+    place = np.arange(n)
+    t = _t(values, (place >= there) & (place < back))
+    return [there, back] if 2.0 * float(student.sf(t, n - 2)) * len(first) <= alpha * THERE_AND_BACK else []
+
+
+def _equal(values: Floats) -> bool:
+    return float(np.ptp(values)) <= _HAIR * max(float(np.abs(values).max()), 1.0)
+
+
+def _t(values: Floats, other: npt.NDArray[np.bool_]) -> float:
+    """Student's t of the ``other`` values against the rest, neighbours' resemblance considered; 0 or more."""
+    level = np.where(other, values[other].mean(), values[~other].mean())
+    noise = values - level
+    variance = float(noise @ noise) / (len(values) - 2)
+    if variance <= (_HAIR * max(float(np.abs(values).max()), 1.0)) ** 2:
+        return math.inf
+    share = 1.0 / other.sum() + 1.0 / (~other).sum()
+    off = abs(float(values[other].mean() - values[~other].mean()))
+    return off / math.sqrt(variance * share * inflation(noise))
 
 
 def inflation(noise: Floats) -> float:

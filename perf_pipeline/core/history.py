@@ -167,7 +167,20 @@ def _own(log: Floats, number: int) -> Floats:
     off = np.clip(own_steps, -OUTLIER * noise, OUTLIER * noise)
     power = float(steps @ steps) + weight
     extra = float(steps @ off) / power if power > 0 else 0.0
-    return mine - (1.0 + extra) * shared
+    return mine - shared - extra * _around_levels(shared)
+
+
+def _around_levels(shared: Floats) -> Floats:
+    """What is left between its own changes: one of all endpoints has the same size for each."""
+    there = np.isfinite(shared)
+    known = shared[there]
+    edges = [0, *(cut.index for cut in find_cuts(known, alpha=ALARM)), len(known)]
+    levels = [
+        np.full(end - start, np.median(known[start:end])) for start, end in pairwise(edges) if end > start
+    ]
+    around = np.full(len(shared), math.nan)
+    around[there] = known - np.concatenate(levels)
+    return around
 
 
 class _Series:
