@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m perf_pipeline.control", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="TCP port; 0 takes a free one and prints it")
     parser.add_argument(
-        "--end-with-parent", action="store_true", help="end when the process that started it has ended"
+        "--end-with", type=int, metavar="PID", help="end when PID, which must have started it, has ended"
     )
     options = parser.parse_args(argv)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
@@ -51,12 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_CONFIGURATION
         print(f"Control on http://{LOOPBACK}:{listener.getsockname()[1]}{CONTROL_PATH}", flush=True)
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(listener, os.getppid() if options.end_with_parent else None))
+            asyncio.run(_serve(listener, options.end_with))
     return 0
 
 
 async def _serve(listener: socket.socket, parent: int | None) -> None:
-    """``parent``: the pid to end with; whoever is orphaned gets another one."""
+    """``parent``: the pid to end with; an orphan has another parent."""
     config = uvicorn.Config(
         application,
         access_log=False,

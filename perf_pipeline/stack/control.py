@@ -5,6 +5,7 @@ A run goes on without it: whatever is wrong with a control is a ``problem``, a s
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ CONTROL_LOG = "control.log"
 DEADLINE_S = 20.0  # it starts in half a second
 TIMEOUT = httpx.Timeout(2.0)
 
+_COMMAND = (sys.executable, "-m", "perf_pipeline.control")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -69,7 +71,7 @@ def start_control(
             return StartingControl(target.control)
         port = ports.free_port()
         server = start_server(
-            [sys.executable, "-m", "perf_pipeline.control", "--port", str(port), "--end-with-parent"],
+            [*_COMMAND, "--port", str(port), "--end-with", str(os.getpid())],
             title="the control",
             failure="control_failed",
             home=home,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from stack_parts import NOBODY, SOURCE, TOOLS, answering, reply, suite_for
 
 from perf_pipeline import processes
-from perf_pipeline.conventions import ENV_LOCK
+from perf_pipeline.conventions import CONTROL_ANSWER, ENV_LOCK
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.ports import free_port
 from perf_pipeline.stack.base import NotReady, Stack
@@ -46,6 +47,12 @@ def left_over(home: Path) -> list[str]:
         if str(home) in line and alive and process.pid not in ourselves:
             found.append(line)
     return found
+
+
+def children(home: Path) -> dict[str, int]:
+    """Name -> pid of everything that was started and not ended yet."""
+    notes = [json.loads(note.read_text()) for note in (home / "processes").glob("*.json")]
+    return {note["name"]: note["pid"] for note in notes}
 
 
 @pytest.fixture
@@ -82,15 +89,18 @@ class TestTheEmbeddedStack:
     def test_comes_up_healthy_says_what_it_found_and_leaves_nothing_when_stopped(
         self, home: Path, stack: EmbeddedStack
     ) -> None:
-        state = start(stack, home)
+        state = start(stack, home, suite_for(None, control=True))
 
         assert httpx.get(f"{state.base_url}/api/v1/health/").json()["version"] == state.revision
+        assert httpx.get(f"{state.control_url}/control").text == CONTROL_ANSWER
+        assert state.control_problem == ""
         assert state.stack == "embedded"
         assert state.clock_skew_s == pytest.approx(0.0, abs=0.5)
         assert state.target_clock_skew_s == 0.0
         assert state.target_pid is not None
         assert psutil.pid_exists(state.target_pid)
         assert len(left_over(home)) == 2
+        assert set(children(home)) == {"Prometheus", "the control", "the reference backend"}
         stack.stop()
         stack.stop()
         assert left_over(home) == []
@@ -209,7 +219,8 @@ class TestAStartThatFails:
             "import sys, time; sys.path[:0] = sys.argv[2:]\n"
             "from pathlib import Path\n"
             "from test_stack import *\n"
-            "start(EmbeddedStack(Path(sys.argv[1]), TOOLS), Path(sys.argv[1]))\n"
+            "suite = suite_for(None, control=True)\n"
+            "start(EmbeddedStack(Path(sys.argv[1]), TOOLS), Path(sys.argv[1]), suite)\n"
             "print('up', flush=True); time.sleep(60)\n"
         )
         folders = [str(Path(__file__).parent), str(SOURCE)]
@@ -222,6 +233,7 @@ class TestAStartThatFails:
         child.wait(5)
         child.stdout.close()
         assert len(left_over(home)) == 2
+        psutil.wait_procs([psutil.Process(children(home)["the control"])], timeout=10)  # ends by itself
 
         with answering(lambda: reply({"version": "7"})) as url:
             start(stack, home, suite_for(url))
@@ -252,7 +264,27 @@ class TestTheExternalStack:
             stack.stop()
             assert httpx.get(url).status_code == 200
         assert (state.stack, state.prometheus_url) == ("external", prometheus_url)
+        assert (state.control_url, state.control_problem) == (None, "")
         assert stack.ensure_prometheus(state) == prometheus_url
+
+    def test_starts_a_control_where_one_is_wanted_and_ends_it(self, home: Path, prometheus_url: str) -> None:
+        stack = ExternalStack(prometheus_url, home)
+        with answering(lambda: reply({"version": "7"})) as url:
+            state = start(stack, home, suite_for(url, control=True))
+            assert httpx.get(f"{state.control_url}/control").text == CONTROL_ANSWER
+            stack.stop()
+        assert children(home) == {}
+
+    def test_goes_on_without_a_control_that_is_none(self, home: Path, prometheus_url: str) -> None:
+        stack = ExternalStack(prometheus_url, home)
+        with answering(lambda: reply({"version": "7"})) as url:
+            state = start(stack, home, suite_for(url, control=url))
+            stack.stop()
+        assert state.control_url is None
+        assert state.control_problem == (
+            f"the control at {url} answers something else than the control of this version: "
+            "start that one there"
+        )
 
     @pytest.mark.parametrize(
         ("flags", "name"),
