@@ -151,14 +151,18 @@ def _control(stack: StackState, load: LoadResult, found: Validity) -> None:
     """Without it a slow machine cannot be told from a slow service; the run itself is none the worse."""
     count = load.control
     if stack.control_problem:
-        sentence = f"there was no control beside the target: {stack.control_problem}"
-        found.warn("control_missing", sentence)
-    elif count is not None and not is_usable(count) and not ended_by_target(load):
-        sentence = (
-            f"the control answered {count.succeeded} of {count.planned} requests: it is left out, so a slow "
-            "machine cannot be told from a slow service; see its log in the run's folder"
+        why = stack.control_problem
+    elif count is None or is_usable(count) or ended_by_target(load):
+        return
+    elif not count.sent:
+        why = (
+            "the scenario sent nothing to it; use optionsFor and paced of k6/lib, "
+            "or write 'control: false' at the target"
         )
-        found.warn("control_missing", sentence)
+    else:
+        why = f"it answered {count.succeeded} of {count.planned} requests, see its log in the run's folder"
+    sentence = f"without a control a slow machine cannot be told from a slow service: {why}"
+    found.warn("control_missing", sentence)
 
 
 def _same_counts(row: Reconciliation) -> bool:

@@ -20,7 +20,13 @@ from perf_pipeline.load.addresses import complement, target_address
 from perf_pipeline.load.command import K6Command, build_command, k6_config
 from perf_pipeline.load.durations import seconds
 from perf_pipeline.load.errors import CapExceededError, LoadError
-from perf_pipeline.load.limits import check_caps, check_origin, check_requirements, parse_requirements
+from perf_pipeline.load.limits import (
+    check_caps,
+    check_control,
+    check_origin,
+    check_requirements,
+    parse_requirements,
+)
 from perf_pipeline.load.probe import K6, find_k6, parse_version
 from perf_pipeline.suite import Target
 
@@ -47,6 +53,23 @@ def command(version: tuple[int, int, int] = (1, 1, 0), **overrides: Any) -> K6Co
 
 def pairs(argv: list[str], flag: str) -> list[str]:
     return [after for before, after in itertools.pairwise(argv) if before == flag]
+
+
+class TestTheControl:
+    def test_is_told_to_the_scenario_where_there_is_one(self) -> None:
+        flag = "PERF_CONTROL_URL=http://127.0.0.1:9100"
+        assert flag in pairs(command(control_url="http://127.0.0.1:9100").argv, "-e")
+        assert not [one for one in pairs(command().argv, "-e") if "CONTROL" in one]
+
+    def test_is_ours_on_loopback_or_on_the_allow_list(self) -> None:
+        suite = builders.suite(allowed_origins=("https://control.example",))
+        ours = TARGET.model_copy(update={"control": True})
+        theirs = TARGET.model_copy(update={"control": "https://control.example"})
+        check_control(suite, ours, "http://127.0.0.1:9100")
+        check_control(suite, theirs, "https://control.example")
+        for target, url in ((ours, "http://10.1.2.3:9100"), (theirs, "http://127.0.0.1:9100")):
+            with pytest.raises(CapExceededError, match="is neither ours nor in allowed_origins"):
+                check_control(suite, target, url)
 
 
 class TestTheCommandLine:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from perf_pipeline import conventions
+from perf_pipeline.core.control import control_requests
 from perf_pipeline.core.fingerprint import plan_hash
 from perf_pipeline.load.limits import check_caps
 from perf_pipeline.monitoring.generate import generated_files
@@ -107,6 +108,41 @@ class TestFixedUsers:
         assert platform["scenarios"]["measure"]["vus"] == 50
         assert (platform["measure_iterations"], platform["pace_s"]) == (None, 5)
         assert platform["max_iterations"] == 50 * (300 / 5 + 1) + 1 + 50 * (20 / 5 + 1) + 1
+
+
+class TestTheControl:
+    @pytest.mark.parametrize(
+        ("name", "rate", "requests"),
+        [
+            ("smoke", 10, 160),
+            ("standard", 5, 530),
+            ("platform", 2, 600),
+            ("stress", 1, 600),
+            ("soak", 1, 3600),
+        ],
+    )
+    def test_is_asked_about_as_often_as_an_endpoint_and_never_much(
+        self, multiplayer: Suite, name: str, rate: int, requests: int
+    ) -> None:
+        measure = profile(multiplayer, name)["control"]["scenarios"]["control_measure"]
+        assert (measure["executor"], measure["rate"], measure["timeUnit"]) == (
+            "constant-arrival-rate",
+            rate,
+            "1s",
+        )
+        assert control_requests(multiplayer.profiles[name]) == requests
+
+    def test_is_asked_between_the_iterations_of_the_same_phase(self, multiplayer: Suite) -> None:
+        scenarios = profile(multiplayer, "standard")["control"]["scenarios"]
+        assert [(one["startTime"], one["duration"]) for one in scenarios.values()] == [
+            ("100ms", "11900ms"),
+            ("14100ms", "105900ms"),
+        ]
+
+    def test_is_in_no_phase_that_is_counted(self, multiplayer: Suite) -> None:
+        scenarios = profile(multiplayer, "standard")["control"]["scenarios"]
+        assert set(scenarios) == {"control_warmup", "control_measure"}
+        assert [one["tags"] for one in scenarios.values()] == [{"phase": "control"}] * 2
 
 
 class TestThresholds:

@@ -17,7 +17,7 @@ from builders import (
     suite,
 )
 
-from perf_pipeline.core.model import CpuUse, Reason
+from perf_pipeline.core.model import CpuUse, EndpointCount, Reason
 from perf_pipeline.core.slo import slo_report
 from perf_pipeline.core.validity import judge_validity
 
@@ -312,3 +312,39 @@ def test_the_report_of_an_invalid_run_is_not_valid():
         samples=run,
     )
     assert (report.valid, names(report.invalid_reasons)) == (False, ["clock_skew"])
+
+
+class TestTheControl:
+    """It tells a slow machine from a slow service; without it the run is none the worse."""
+
+    @staticmethod
+    def control(*, sent=550, succeeded=550):
+        return EndpointCount(planned=550, sent=sent, succeeded=succeeded, failed=sent - succeeded)
+
+    def test_that_answered_is_nothing_to_mention(self):
+        assert found(judged(control=self.control(sent=548, succeeded=500))) == ([], [], [])
+
+    @pytest.mark.parametrize(
+        ("sent", "succeeded", "why"),
+        [
+            (550, 120, "it answered 120 of 550 requests, see its log in the run's folder"),
+            (
+                0,
+                0,
+                "the scenario sent nothing to it; use optionsFor and paced of k6/lib,"
+                " or write 'control: false' at the target",
+            ),
+        ],
+    )
+    def test_that_did_not_is_a_warning(self, sent, succeeded, why):
+        validity = judged(control=self.control(sent=sent, succeeded=succeeded))
+        assert found(validity) == ([], [], ["control_missing"])
+        assert validity.warnings[0].sentence == (
+            f"without a control a slow machine cannot be told from a slow service: {why}"
+        )
+
+    def test_that_never_came_up_is_a_warning(self):
+        stack = stack_state(control_problem="the control was not ready within 20 s")
+        validity = judged(stack=stack, control=self.control(sent=0, succeeded=0))
+        assert names(validity.warnings) == ["control_missing"]
+        assert validity.warnings[0].sentence.endswith(": the control was not ready within 20 s")
