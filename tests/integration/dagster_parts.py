@@ -79,10 +79,18 @@ print("result", result.run_id, result.status.value, kind, result.sentence, flush
 """
 
 
-def start_run(root: Path, wanted: RunRequest | None = None, **more: str) -> subprocess.Popen[str]:
-    """A benchmark in a process of its own, as the command line would run it."""
+def start_run(
+    root: Path, wanted: RunRequest | None = None, *, before: str = "", **more: str
+) -> subprocess.Popen[str]:
+    """A benchmark in a process of its own, as the command line would run it. ``before``: Python first."""
     return subprocess.Popen(
-        [sys.executable, "-c", _RUN, (wanted or request()).model_dump_json(), str(root / "home")],
+        [
+            sys.executable,
+            "-c",
+            f"{before}\n{_RUN}",
+            (wanted or request()).model_dump_json(),
+            str(root / "home"),
+        ],
         cwd=SOURCE,
         env=os.environ | environment(root, **more),
         stdout=subprocess.PIPE,
@@ -168,6 +176,20 @@ class Ui:
         )["terminateRuns"]
         assert [one["__typename"] for one in found["terminateRunResults"]] == ["TerminateRunSuccess"]
 
+    def ticks(self, sensor: str) -> int:
+        """How often the daemon has asked a sensor, up to 50."""
+        place = {
+            "repositoryLocationName": "perf-pipeline",
+            "repositoryName": "__repository__",
+            "sensorName": sensor,
+        }
+        found = self.ask(
+            "query($s:SensorSelector!){sensorOrError(sensorSelector:$s)"
+            "{... on Sensor{sensorState{ticks(limit:50){tickId}}}}}",
+            s=place,
+        )["sensorOrError"]
+        return len(found["sensorState"]["ticks"])
+
     def wait_for_end(self, run_id: str, seconds: float = 90) -> str:
         """The run's final status."""
 
@@ -180,13 +202,13 @@ class Ui:
 
 
 @contextmanager
-def dagster_ui(root: Path) -> Iterator[Ui]:
+def dagster_ui(root: Path, workspace: Path = SOURCE / "workspace.yaml") -> Iterator[Ui]:
     """Webserver, daemon and code server of the project in ``root``."""
     port = free_port()
     dagster = str(Path(sys.executable).with_name("dagster"))
     with (root / "dagster-dev.log").open("wb") as log:
         process = subprocess.Popen(
-            [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            [dagster, "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
             cwd=SOURCE,
             env=os.environ | environment(root),
             stdout=log,
