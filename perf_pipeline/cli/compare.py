@@ -55,7 +55,11 @@ def compare(
         name = second.load.fingerprint.suite
         print(f"suite {name} cannot be read: judged with the usual tolerances.", file=sys.stderr)
     judgement = judge(
-        [old or {}], [new or {}], suite.verdict if suite else VerdictSettings(), control=CONTROL
+        [old or {}],
+        [new or {}],
+        suite.verdict if suite else VerdictSettings(),
+        control=CONTROL,
+        most_runs=1,
     )
     if as_json:
         print_json(

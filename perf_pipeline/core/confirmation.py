@@ -32,7 +32,7 @@ def why_one_more(
     ``loads``: how often the series has sent load, this run included. A run that is not a fair sample, or has
     regressed beyond doubt, is decided: nothing that another one measures would change it.
     """
-    if loads >= most_runs(request, settings):
+    if loads >= most_runs(request.follow_up, settings):
         return ""
     if outcome is Outcome.INVALID:
         # What its first run asked for is still open; a first run that is invalid has compared nothing.
@@ -43,9 +43,9 @@ def why_one_more(
     return judgement.more or _lucky(policy, comparison)
 
 
-def most_runs(request: RunRequest, settings: VerdictSettings) -> int:
+def most_runs(follow_up: FollowUp, settings: VerdictSettings) -> int:
     """How many runs of the revision may be loaded for one verdict; the judge has to know it beforehand."""
-    return 1 if request.follow_up is FollowUp.NOBODY else settings.runs
+    return 1 if follow_up is FollowUp.NOBODY else settings.runs
 
 
 def _lucky(policy: BaselinePolicy, comparison: Comparison) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
 from perf_pipeline.core.control import control_figures
+from perf_pipeline.core.confirmation import most_runs
 from perf_pipeline.core.model import (
     BaselineRef,
     Comparison,
@@ -22,6 +23,7 @@ from perf_pipeline.core.model import (
     SloReport,
     Verdict,
 )
+from perf_pipeline.core.service import Elsewhere
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.defs.series import Earlier, earlier_runs
 from perf_pipeline.store.baseline_sets import PINNED
@@ -58,7 +60,14 @@ def compare_with_baseline(
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
     together = samples_of(earlier.run_ids, run_folder=run_folder, read_samples=read_samples)
     candidates = [*together.values(), read_samples(run_folder(load.run_id))]
-    judgement = compare(list(baseline.values()), candidates, suite.verdict, control=CONTROL)
+    judgement = compare(
+        list(baseline.values()),
+        candidates,
+        suite.verdict,
+        control=CONTROL,
+        elsewhere=_elsewhere(store, [*baseline], load),
+        most_runs=most_runs(run.follow_up, suite.verdict),
+    )
     return Comparison(
         run_id=load.run_id,
         compared=True,
@@ -68,6 +77,23 @@ def compare_with_baseline(
         judgement=judgement,
         judged_s=time.monotonic() - started,
     )
+
+
+def _elsewhere(store: Store, baseline: list[str], load: LoadResult) -> Elsewhere | None:
+    """What other processes took of the machine's CPU; None where it was not measured."""
+    usual = [_taken_by_others(store.record(run_id).load) for run_id in baseline]
+    now = _taken_by_others(load)
+    if now is None:
+        return None
+    return Elsewhere(baseline_ratio=[one for one in usual if one is not None], candidate_ratio=now)
+
+
+def _taken_by_others(load: LoadResult) -> float | None:
+    """Share of the machine, where generator and target both run here; a target elsewhere has its own machine."""
+    cpu = load.cpu
+    if cpu is None or cpu.target_mean_ratio is None:
+        return None
+    return max(0.0, cpu.host_mean_ratio - cpu.k6_mean_ratio - cpu.target_mean_ratio)
 
 
 def _baseline(
