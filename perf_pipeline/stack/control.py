@@ -51,7 +51,7 @@ class StartingControl:
             return Control(problem=self.problem)
         if self.server is None:
             problem = _problem(url)
-            return Control(problem=f"the control {problem}") if problem else Control(url)
+            return Control(problem=problem) if problem else Control(url)
         try:
             self.server.wait_until(lambda: not _problem(url), DEADLINE_S)
         except NotReady as reason:
@@ -84,13 +84,35 @@ def start_control(
     return StartingControl(f"http://{ports.LOOPBACK}:{port}", server)
 
 
+def look_at_control(suite: Suite, target: Target) -> tuple[str, str]:
+    """(what a run would have as its control, what to do about it or empty). Starts nothing."""
+    if target.control is False:
+        return "none is loaded: a slow machine cannot be told from a slow service", ""
+    if target.control is True:
+        return "started beside the generator by each run", ""
+    try:
+        check_allowed(target.control, suite.allowed_origins)
+        problem = _problem(target.control)
+    except NotReady as reason:
+        problem = reason.sentence
+    if problem:
+        return problem, "a run goes on without a control, with a warning"
+    return f"the one at {target.control} does its work", ""
+
+
 def _problem(url: str) -> str:
     """What is wrong with the control there, or empty."""
     try:
-        with httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client:
-            response = client.get(url + CONTROL_PATH)
+        with (
+            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
+            client.stream("GET", url + CONTROL_PATH) as response,
+        ):
+            start = next(response.iter_bytes(len(CONTROL_ANSWER) + 1), b"")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"at {url} gives no answer ({type(error).__name__}): start it there"
-    if response.status_code != httpx.codes.OK or response.text != CONTROL_ANSWER:
-        return f"at {url} answers something else than the control of this version: start that one there"
+        return f"the control at {url} gives no answer ({type(error).__name__}): start it there"
+    if response.status_code != httpx.codes.OK or start != CONTROL_ANSWER.encode():
+        return (
+            f"the control at {url} answers something else than the control of this version: "
+            "start that one there"
+        )
     return ""

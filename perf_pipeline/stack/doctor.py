@@ -15,6 +15,7 @@ from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
 from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
+from perf_pipeline.stack.control import look_at_control
 from perf_pipeline.stack.embedded import USUAL_BACKEND_PORT, EmbeddedStack
 from perf_pipeline.stack.lock import HostLock
 from perf_pipeline.stack.prometheus_server import Prometheus
@@ -63,6 +64,7 @@ def run_checks(
         if external
         else (lambda: _prometheus_here(tools)),
         "target": lambda: _target(suite, wanted, embedded=embedded),
+        "control": lambda: Check("control", True, *look_at_control(suite, wanted)),
         "clock": lambda: _clock(suite, wanted, external),
         "ports": lambda: _ports(wanted, embedded=embedded),
         "disk": lambda: _disk(home),

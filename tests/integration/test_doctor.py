@@ -29,7 +29,7 @@ class TestTheDoctor:
     def test_finds_everything_in_order_on_a_machine_that_is_set_up(self, tmp_path: Path) -> None:
         checks = examine(tmp_path / "home")
 
-        assert list(checks) == ["k6", "prometheus", "target", "clock", "ports", "disk", "machine"]
+        assert list(checks) == ["k6", "prometheus", "target", "control", "clock", "ports", "disk", "machine"]
         assert [check for check in checks.values() if not check.ok] == []
         assert "Prometheus 2." in checks["prometheus"].sentence
         assert not (tmp_path / "home").exists()
@@ -45,6 +45,21 @@ class TestTheDoctor:
         assert not check.ok
         assert "answers 503 instead of 200" in check.sentence
         assert check.advice == "a run would end as not_ready (target_unhealthy)"
+
+    def test_says_what_a_run_would_have_as_its_control(self, tmp_path: Path) -> None:
+        with answering(lambda: reply({})) as url:
+            checks = {
+                control: examine(tmp_path, suite_for(url, control=control))["control"]
+                for control in (False, True, url)
+            }
+        assert [check.ok for check in checks.values()] == [True] * 3
+        assert [check.sentence for check in checks.values()] == [
+            "none is loaded: a slow machine cannot be told from a slow service",
+            "started beside the generator by each run",
+            f"the control at {url} answers something else than the control of this version: "
+            "start that one there",
+        ]
+        assert checks[url].advice == "a run goes on without a control, with a warning"
 
     def test_warns_of_a_clock_that_would_make_runs_invalid(self, tmp_path: Path) -> None:
         with answering(lambda: reply({}, Date="Wed, 01 Jan 2020 00:00:00 GMT")) as url:
