@@ -8,8 +8,8 @@ from pathlib import Path
 
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
-from perf_pipeline.core.control import control_figures
 from perf_pipeline.core.confirmation import most_runs
+from perf_pipeline.core.control import control_figures
 from perf_pipeline.core.model import (
     BaselineRef,
     Comparison,
@@ -89,7 +89,7 @@ def _elsewhere(store: Store, baseline: list[str], load: LoadResult) -> Elsewhere
 
 
 def _taken_by_others(load: LoadResult) -> float | None:
-    """Share of the machine, where generator and target both run here; a target elsewhere has its own machine."""
+    """Share of this machine, where the target runs here too; None: it has a machine of its own."""
     cpu = load.cpu
     if cpu is None or cpu.target_mean_ratio is None:
         return None
