@@ -125,8 +125,11 @@ def print_record(project: Project, record: RunRecord, suite: Suite) -> None:
     """The end of a run as a person reads it, with the place of its HTML report. ``suite``: of that run."""
     from perf_pipeline.report.terminal import print_run  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.report.view import build_view  # noqa: PLC0415
+    from perf_pipeline.store.past import past_of  # noqa: PLC0415
 
-    view = build_view(record, suite=suite)
+    with open_store(project) as store:
+        past = past_of(record, suite=suite, store=store)
+    view = build_view(record, suite=suite, past=past)
     view = replace(
         view,
         baseline_sentence=as_called(view.baseline_sentence),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
+from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.model import (
     Fingerprint,
     LoadResult,
@@ -97,8 +98,12 @@ class Parts:
         samples: RunSamples,
         baseline: Mapping[str, RunSamples],
         run_folder: Path,
+        past: Past | None = None,
     ) -> RunReport:
-        """Write the reports of a run into its folder; ``baseline``: run id -> samples, oldest first."""
+        """Write the reports of a run into its folder; ``baseline``: run id -> samples, oldest first.
+
+        ``past``: the runs before it, and itself.
+        """
         from perf_pipeline.report.write import write_reports  # noqa: PLC0415
 
         series_file = run_folder / SNAPSHOT_SERIES
@@ -109,6 +114,7 @@ class Parts:
             samples=samples,
             baseline=list(baseline.values()),
             series=json.loads(series_file.read_text()) if series_file.exists() else None,
+            past=past,
         )
         return RunReport(
             run_id=record.stack.run_id,

@@ -20,6 +20,7 @@ from perf_pipeline.defs.comparing import decide_baseline, samples_of
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.series import loads_until
+from perf_pipeline.store.past import past_of
 from perf_pipeline.suite import Suite
 
 
@@ -83,4 +84,5 @@ def finish_run(
         samples=parts.samples(run_folder(load.run_id)),
         baseline=samples_of(compared_with, run_folder=run_folder, read_samples=parts.samples),
         run_folder=run_folder(load.run_id),
+        past=past_of(record, suite=suite, store=ledger.store),
     )

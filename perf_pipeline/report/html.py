@@ -25,7 +25,7 @@ class _Plots:
 def render_html(view: RunView) -> str:
     """The whole page. The same view gives the same bytes."""
     # Imports matplotlib, about a second: commands that write no report do not wait for it.
-    from perf_pipeline.report import plots  # noqa: PLC0415
+    from perf_pipeline.report import history_plots, plots  # noqa: PLC0415
 
     endpoints = [
         (
@@ -39,7 +39,8 @@ def render_html(view: RunView) -> str:
     ]
     rate = None if view.rate.empty else _svg(plots.rate(view.rate))
     users = None if not view.rate.users.any() else _svg(plots.users(view.rate))
-    return _template().render(view=view, endpoints=endpoints, rate=rate, users=users)
+    history = [(trace.endpoint, _svg(history_plots.over_runs(trace))) for trace in view.history.traces]
+    return _template().render(view=view, endpoints=endpoints, rate=rate, users=users, history=history)
 
 
 def _svg(text: str) -> Markup:

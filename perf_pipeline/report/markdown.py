@@ -24,6 +24,9 @@ def render_markdown(view: RunView) -> str:
         comparison_table(view.endpoints) if view.compared else "",
         _text(view.common) if view.compared else "",
         _text(view.control) if view.compared else "",
+        "\n".join(["**History**", "", *(f"- {_text(line)}" for line in view.history.findings)])
+        if view.history.findings
+        else "",
         _reasons("Warnings", view.warnings),
         f"Repeat: `{view.repeat}`",
     ]

@@ -28,7 +28,7 @@ def latency_over_time(trace: Trace, label: str) -> str:
 
     def draw(axes: Any) -> None:
         low, high = _limits(np.append(trace.dots_ms, trace.objective_ms))
-        _log_ms(axes.yaxis, low, high)
+        log_ms(axes.yaxis, low, high)
         axes.set_ylim(low, high)
         axes.grid(axis="y", color=GRID, linewidth=0.6)
         axes.add_artist(_dots(trace.dots_t_s, trace.dots_ms))
@@ -64,7 +64,7 @@ def distribution(trace: Trace, label: str) -> str:
         in_reach = trace.objective_ms <= REACH * ends.max()
         low, high = _limits(np.append(ends, trace.objective_ms) if in_reach else ends)
         axes.set_xlim(low, high)
-        _log_ms(axes.xaxis, low, high)
+        log_ms(axes.xaxis, low, high)
         axes.set_ylim(0.0, 1.02)
         axes.yaxis.set_major_locator(FixedLocator([0.0, 0.5, 0.95]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
@@ -128,7 +128,7 @@ def _limits(values: Floats) -> tuple[float, float]:
     return float(values.min()) / 1.25, float(values.max()) * 1.45
 
 
-def _log_ms(axis: Any, low: float, high: float) -> None:
+def log_ms(axis: Any, low: float, high: float) -> None:
     """1, 2, 5, 10 ... ms; where the range is wide only 1, 10, 100."""
     decades = np.log10(high / low)
     steps = (1,) if decades > 2.3 else (1, 3) if decades > 1.6 else (1, 2, 5) if decades > 0.75 else FINE

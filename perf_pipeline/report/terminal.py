@@ -129,6 +129,8 @@ def _reason(reason: Reason, tone: str) -> RenderableType:
 def _ending(view: RunView, report: str | None) -> Iterable[RenderableType]:
     if view.baseline_sentence:
         yield Hanging("baseline", view.baseline_sentence, indent=LABEL)
+    for number, line in enumerate(view.history.findings):
+        yield Hanging("" if number else "history", line, indent=LABEL)
     if report:
         yield Unbroken(f"{'report':{LABEL}}{report}")
     for number, hint in enumerate(view.hints):

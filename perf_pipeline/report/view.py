@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perf_pipeline.core.control import without_control
+from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.model import (
     Outcome,
     PrometheusSnapshot,
@@ -34,6 +35,7 @@ from perf_pipeline.report.facts import (
     repeat_command,
     run_files,
 )
+from perf_pipeline.report.history_view import NO_HISTORY, HistoryView, history_view
 from perf_pipeline.report.series import series_lines
 from perf_pipeline.report.traces import RateTrace, endpoint_trace, rate_trace
 from perf_pipeline.report.words import OUTCOMES, Badge
@@ -91,6 +93,7 @@ class RunView:
     files: tuple[File, ...]
     folder: str
     rate: RateTrace
+    history: HistoryView = NO_HISTORY
 
     @property
     def measured(self) -> bool:
@@ -109,10 +112,11 @@ def build_view(
     samples: RunSamples | None = None,
     baseline: Sequence[RunSamples] = (),
     series: Mapping[str, Any] | None = None,
+    past: Past | None = None,
 ) -> RunView:
     """``samples``, ``baseline`` (oldest first) and ``series`` feed the plots; an old run may have lost them.
 
-    ``series``: what the run's Prometheus series file holds.
+    ``series``: what the run's Prometheus series file holds. ``past``: the runs before it, and itself.
     """
     samples = without_control(samples or {})
     comparison = record.comparison
@@ -169,6 +173,7 @@ def build_view(
         hints=hints(record),
         files=run_files(record),
         folder=record.stack.run_folder,
+        history=history_view(past),
         rate=rate_trace(record=record, suite=suite, profile=profile, samples=samples, series=series or {}),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from perf_pipeline import conventions as names
+from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.model import RunRecord, RunSamples
 from perf_pipeline.files import write_whole
 from perf_pipeline.report.html import render_html
@@ -25,13 +26,14 @@ def write_reports(
     samples: RunSamples | None = None,
     baseline: Sequence[RunSamples] = (),
     series: Mapping[str, Any] | None = None,
+    past: Past | None = None,
 ) -> dict[str, Path]:
     """Returns ``html``, ``markdown``, ``json`` and ``junit`` -> file. Raises OSError.
 
     JSON is written first: should a plot fail, the figures are safe.
     """
     written = {"json": write_whole(run_folder / names.REPORT_JSON, render_json(record))}
-    view = build_view(record, suite=suite, samples=samples, baseline=baseline, series=series)
+    view = build_view(record, suite=suite, samples=samples, baseline=baseline, series=series, past=past)
     written["markdown"] = write_whole(run_folder / names.REPORT_MARKDOWN, render_markdown(view))
     written["junit"] = write_whole(run_folder / names.REPORT_JUNIT, render_junit(view))
     written["html"] = write_whole(run_folder / names.REPORT_HTML, render_html(view))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from perf_pipeline.core.error_budget import QUARTER_DAYS, error_budget
 from perf_pipeline.core.history import P50, P95, PastRun, suite_history
 from perf_pipeline.core.history_model import Past, Spanned, SuiteHistory
-from perf_pipeline.core.model import VALID
+from perf_pipeline.core.model import VALID, RunRecord
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import EndpointPoint, StoredBaseline
@@ -74,6 +74,19 @@ def read_past(
         other_fingerprints=sorted({other for other in keys.values() if other != key}),
         spanned=_spanned(history, _member_ids(baselines, AUTOMATIC)[-suite.baseline.keep :]),
         budget=error_budget([run for run in reversed(stored) if run.started_at <= now], accepted, since),
+    )
+
+
+def past_of(record: RunRecord, *, suite: Suite, store: Store) -> Past:
+    """Of a stored run: under its fingerprint, up to its end. Raises StoreError."""
+    fingerprint = record.load.fingerprint
+    return read_past(
+        store,
+        suite,
+        target=fingerprint.target,
+        profile=fingerprint.profile,
+        now=record.load.ended_at,
+        fingerprint_key=fingerprint.key(),
     )
 
 
