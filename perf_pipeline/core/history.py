@@ -19,8 +19,6 @@ import numpy as np
 from scipy.stats import t as student
 
 from perf_pipeline.core.change_points import (
-    OUTLIER,
-    TO_DEVIATION,
     Cut,
     Floats,
     find_cuts,
@@ -35,13 +33,11 @@ from perf_pipeline.core.history_model import (
     HistoryPoint,
     SuiteHistory,
 )
+from perf_pipeline.core.shared_part import own_part, shared_part
 
 P50, P95 = QUANTILES = ("p50", "p95")
 ALARM = 0.01  # chance that a suite of identical runs gets any change point; the same again for drift
 SHARED_ALARM = 1e-4  # of the common part, which wanders with the machine: its p-values promise too much
-ENDPOINTS_TO_SHARE = 3  # fewer endpoints cannot say what they have in common
-OTHERS_TO_SHARE = 4  # so many others say it without the one that is looked at
-STRENGTH_SPREAD = 0.2  # standard deviation of how strongly endpoints feel the machine, around 1
 REFERENCE = 10  # first runs that drift is measured from, when nothing is pinned
 RECENT = 10  # newest runs that it is measured to
 LEAST_RECENT = 3
@@ -74,10 +70,10 @@ def suite_history(
     found: dict[str, EndpointHistory] = {}
     for quantile in QUANTILES:
         log = _log_ms(runs, endpoints, quantile)
-        shared = _shared(log)
+        shared = shared_part(log)
         floor = (floors or {}).get(quantile, 0.0)
         for number, endpoint in enumerate(endpoints):
-            own = log[:, number] if shared is None else _own(log, number)
+            own = log[:, number] if shared is None else own_part(log, number)
             part = _Series(runs, own, quantile)
             _add(found, endpoint, part, alpha=ALARM / chances, pinned=pinned, floor=floor)
         if shared is not None:
@@ -125,62 +121,6 @@ def _log_ms(runs: Sequence[PastRun], endpoints: Sequence[str], quantile: str) ->
 
     table = [[log(run.ms.get(name, {}).get(quantile)) for name in endpoints] for run in runs]
     return np.array(table, dtype=np.float64).reshape(len(runs), len(endpoints))
-
-
-def _shared(log: Floats) -> Floats | None:
-    """What all endpoints have in common in each run, around 0, shape (runs,).
-
-    NaN for a run in which too few endpoints have a figure; None when the suite has too few.
-    """
-    there = np.isfinite(log)
-    used = there.any(axis=0)
-    if used.sum() < ENDPOINTS_TO_SHARE:
-        return None
-    off = log[:, used] - np.nanmedian(log[:, used], axis=0)
-    enough = there.sum(axis=1) >= ENDPOINTS_TO_SHARE
-    shared = np.full(len(log), math.nan)
-    shared[enough] = np.nanmedian(off[enough], axis=1) if enough.any() else math.nan
-    return shared
-
-
-def _own(log: Floats, number: int) -> Floats:
-    """An endpoint without what the others share, shape (runs,); NaN where either is unknown.
-
-    Its own change must not count as shared, so it is left out where enough others remain. Endpoints feel a
-    slow machine with different strength: this one's is taken from the differences of neighbouring runs, which
-    a change of level does not touch, and drawn towards 1 as far as they leave it open (ridge regression).
-    """
-    mine = log[:, number]
-    others = np.delete(log, number, axis=1)
-    several = np.isfinite(others).any(axis=0).sum() >= OTHERS_TO_SHARE
-    shared = _shared(others if several else log)
-    if shared is None:
-        return mine
-    there = np.isfinite(mine) & np.isfinite(shared)
-    steps, own_steps = np.diff(shared[there]), np.diff(mine[there] - shared[there])
-    if len(steps) < OTHERS_TO_SHARE:
-        return mine - shared
-    noise = TO_DEVIATION * float(np.median(np.abs(own_steps)))
-    weight = (noise / STRENGTH_SPREAD) ** 2
-    reach = OUTLIER * TO_DEVIATION * float(np.median(np.abs(steps)))
-    steps = np.clip(steps, -reach, reach)
-    off = np.clip(own_steps, -OUTLIER * noise, OUTLIER * noise)
-    power = float(steps @ steps) + weight
-    extra = float(steps @ off) / power if power > 0 else 0.0
-    return mine - shared - extra * _around_levels(shared)
-
-
-def _around_levels(shared: Floats) -> Floats:
-    """What is left between its own changes: one of all endpoints has the same size for each."""
-    there = np.isfinite(shared)
-    known = shared[there]
-    edges = [0, *(cut.index for cut in find_cuts(known, alpha=ALARM)), len(known)]
-    levels = [
-        np.full(end - start, np.median(known[start:end])) for start, end in pairwise(edges) if end > start
-    ]
-    around = np.full(len(shared), math.nan)
-    around[there] = known - np.concatenate(levels)
-    return around
 
 
 class _Series:
