@@ -126,7 +126,7 @@ def _obstacle(policy: BaselinePolicy, slo: SloReport, comparison: Comparison) ->
 def _seems_slower(comparison: Comparison, signs: Signs) -> str:
     common, verdicts = comparison.judgement.common, comparison.judgement.endpoints
     now = [name for name in signs.slower if name in verdicts and verdicts[name].leaning is Direction.SLOWER]
-    if common is not None and common.stands is Direction.SLOWER:
+    if TOGETHER in signs.slower and common is not None and common.p50_ratio > 1:
         now.append(TOGETHER)
     seen = (
         f"{listing(now)} perhaps slower"

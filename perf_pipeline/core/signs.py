@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
-from perf_pipeline.core.model import Comparison, Direction, EndpointVerdict, Frozen, Judgement, Verdict
+from perf_pipeline.core.model import (
+    CommonEffect,
+    Comparison,
+    Direction,
+    EndpointVerdict,
+    Frozen,
+    Judgement,
+    Verdict,
+)
 from perf_pipeline.suite import VerdictSettings
 
 TOGETHER = "all endpoints together"  # stands beside endpoints' names for what they have in common
@@ -37,7 +45,7 @@ def signs_of(comparison: Comparison, settings: VerdictSettings, before: Signs) -
     regressed = changed(judgement, Verdict.REGRESSED)
     slower = dict.fromkeys(regressed)
     slower |= {name: None for name, one in judgement.endpoints.items() if one.leaning is Direction.SLOWER}
-    if common is not None and common.stands is Direction.SLOWER:
+    if common is not None and (common.stands is Direction.SLOWER or _far(common)):
         slower[TOGETHER] = None
     for name in before.slower:
         if name == TOGETHER:
@@ -50,6 +58,15 @@ def signs_of(comparison: Comparison, settings: VerdictSettings, before: Signs) -
     return Signs(slower=list(slower), certain=bool(regressed or changed(judgement, Verdict.IMPROVED)))
 
 
+def _far(common: CommonEffect) -> bool:
+    """So much slower that it is not let in unseen, although nothing here tells whether the machine does that.
+
+    With one or two baseline runs and no control the judge cannot know how much the machine differs.
+    """
+    return common.control_ratio is None and common.p50_ratio > _FAR
+
+
+_FAR = 1.5
 _UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NO_BASELINE)
 
 

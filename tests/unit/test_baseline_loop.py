@@ -115,10 +115,6 @@ CHANGES = {
     "one endpoint +50 %": slower_endpoint(1.5),
     "everything x2": slower_machine(2.0),
 }
-# With fewer baseline runs and no control the judge cannot know that the machine is never twice as slow.
-FEW_RUNS = [
-    (changed, number) for changed in CHANGES for number in (1, 2, 5) if changed[:3] == "one" or number > 2
-]
 
 
 class TestASlowdownThatStays:
@@ -130,7 +126,8 @@ class TestASlowdownThatStays:
 
     @pytest.mark.parametrize("seed", [1, 2])
     @pytest.mark.parametrize("noise", [0.01, 0.02])
-    @pytest.mark.parametrize(("change", "identical"), FEW_RUNS)
+    @pytest.mark.parametrize("identical", [1, 2, 5])
+    @pytest.mark.parametrize("change", CHANGES)
     def test_is_never_taken_for_the_normal(
         self, change: str, identical: int, noise: float, seed: int
     ) -> None:

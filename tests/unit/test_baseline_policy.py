@@ -231,6 +231,11 @@ class TestASlowdownNeverBecomesTheNormalByRepetition:
         assert (decision.waits, decision.signs.slower) == (True, [TOGETHER])
         assert "all endpoints together perhaps slower" in decision.sentence
 
+    def test_so_do_far_slower_ones_where_nothing_tells_the_machine_from_the_service(self) -> None:
+        assert decide(comparison=together(2.0, stands=None)).signs.slower == [TOGETHER]
+        seen = CommonEffect(p50_ratio=2.0, p95_ratio=2.0, sentence="...: the machine", control_ratio=1.9)
+        assert decide(comparison=comparison(judgement=judgement(common=seen))).enter
+
     @pytest.mark.parametrize("certain", [True, False], ids=["regressed", "leaned"])
     def test_an_undecided_run_waits_while_what_was_slower_before_is_above_the_tolerance(
         self, certain: bool
