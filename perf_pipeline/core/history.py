@@ -191,10 +191,11 @@ def _drift(
     """The newest runs against the reference; None where there are too few of either."""
     ids = [run.run_id for run in part.runs]
     is_pinned = bool(set(pinned) & set(ids))
-    reference = (
-        [number for number, run in enumerate(ids) if run in pinned] if is_pinned else [*range(REFERENCE)]
-    )
-    recent = [number for number in range(max(0, len(ids) - RECENT), len(ids)) if number not in reference]
+    levels = [0, *(cut.index for cut in cuts), len(ids)]  # neither side is to span two levels
+    first = range(min(REFERENCE, levels[1]))
+    reference = [number for number, run in enumerate(ids) if run in pinned] if is_pinned else [*first]
+    begin = max(len(ids) - RECENT, levels[-2], 0)
+    recent = [number for number in range(begin, len(ids)) if number not in reference]
     noise, freedom = _around_trend(part.clean, cuts)
     if len(recent) < LEAST_RECENT or reference[-1] > recent[0] or freedom < LEAST_FREEDOM:
         return None
@@ -215,7 +216,7 @@ def _drift(
         low=math.exp(off - half),
         high=math.exp(off + half),
         stands=abs(off) > least,
-        dated=any(reference[-1] < cut.index <= recent[0] for cut in cuts),
+        dated=any(reference[0] < cut.index <= recent[0] for cut in cuts),
     )
 
 

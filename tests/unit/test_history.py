@@ -116,9 +116,8 @@ class TestDrift:
     def test_that_no_comparison_sees_is_found_against_the_first_runs(self) -> None:
         histories = [suite_history(runs(50, self.creeping, seed=seed)) for seed in range(10)]
         drifts = [one(history, "data").drifts[0] for history in histories]
-        assert {(drift.quantile, drift.pinned, drift.reference_runs) for drift in drifts} == {
-            ("p50", False, REFERENCE)
-        }
+        assert {(drift.quantile, drift.pinned) for drift in drifts} == {("p50", False)}
+        assert max(drift.reference_runs for drift in drifts) == REFERENCE
         assert sum(drift.stands for drift in drifts) >= 8
         assert sum(drift.low < 1.01**10 < drift.high for drift in drifts) >= 8
 
