@@ -113,12 +113,13 @@ def main() -> None:
 
 TEXT = """# Histories of whole suites
 
-Seven endpoints with p50 (own noise 4 %) and p95 (10 %), 50 runs; what all endpoints share (12 %, half of it
-in waves, felt with a strength of 0.8 to 1.2) is taken off by `perf_pipeline/core/history.py` itself. In the
-first endpoint both quantiles change; columns are about its p50, per cent of {suites} suites. *Elsewhere*:
-in any of the twelve histories of the other endpoints. *Interval holds*: the 95 % interval, of the change
-points that were found (finding the larger ones only makes them look a little larger), and of the drift of
-every suite. Drift is measured from the first ten runs to the newest ten, or to fewer where a change point lies among them.
+Seven endpoints with p50 (own noise 4 %) and p95 (10 %), 50 runs; what all endpoints share (12 %, half of
+it in waves, felt with a strength of 0.8 to 1.2) is taken off by `perf_pipeline/core/history.py` itself.
+In the first endpoint both quantiles change; columns are about its p50, per cent of {suites} suites.
+*Elsewhere*: in any of the twelve histories of the other endpoints. *Interval holds*: the 95 % interval,
+of the change points that were found (finding the larger ones only makes them look a little larger), and
+of the drift of every suite. Drift is measured from the first ten runs to the newest ten, or to fewer
+where a change point lies among them.
 
     nice -n 19 .venv/bin/python -m benchmarks.history.drift
 
