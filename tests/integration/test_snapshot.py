@@ -16,6 +16,7 @@ from dagster_parts import PROFILE, SUITE, make_project
 from load_parts import TinyTarget, ready_stack, tiny_suite
 from stack_parts import NOBODY, TOOLS
 
+from perf_pipeline.core.control import without_control
 from perf_pipeline.core.model import LoadResult, PrometheusSnapshot, RunRequest, RunSamples, StackState
 from perf_pipeline.load.probe import find_k6
 from perf_pipeline.load.progress import Progress
@@ -73,7 +74,8 @@ class TestAHealthyRecord:
         assert snapshot.complete, snapshot.problem
         recorded = {name: (one.succeeded, one.failed, one.sent) for name, one in snapshot.figures.items()}
         exact = {
-            name: (int(one.ok.sum()), int((~one.ok).sum()), len(one.ok)) for name, one in run.exact.items()
+            name: (int(one.ok.sum()), int((~one.ok).sum()), len(one.ok))
+            for name, one in without_control(run.exact).items()
         }
         assert recorded == exact
         ratios = {name: one.success_ratio for name, one in snapshot.figures.items()}
