@@ -201,6 +201,10 @@ class Ui:
         return status()
 
 
+def _family(pid: int) -> list[psutil.Process]:
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
 @contextmanager
 def dagster_ui(root: Path, workspace: Path = SOURCE / "workspace.yaml") -> Iterator[Ui]:
     """Webserver, daemon and code server of the project in ``root``."""
@@ -219,8 +223,8 @@ def dagster_ui(root: Path, workspace: Path = SOURCE / "workspace.yaml") -> Itera
         wait_until(lambda: ui.knows(JOB), 90)
         yield ui
     finally:
+        started = [] if process.poll() is not None else _family(process.pid)
         process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _, left = psutil.wait_procs(started, timeout=30)
+        for one in left:  # killing the first alone would leave the webserver and the daemon behind
+            one.kill()
