@@ -107,9 +107,11 @@ def judged(judge: Judge, trial: Trial, most: int = MAX_CANDIDATES) -> Judgement:
     return judgement
 
 
-def replay(judge: Judge, trials: Iterable[Trial], most: int = MAX_CANDIDATES) -> Tally:
-    """What the judge makes of these trials."""
-    tally = Tally()
+def replay(
+    judge: Judge, trials: Iterable[Trial], most: int = MAX_CANDIDATES, tally: Tally | None = None
+) -> Tally:
+    """What the judge makes of these trials, added to ``tally``; by default to a new one."""
+    tally = Tally() if tally is None else tally
     for trial in trials:
         tally.add(trial, judged(judge, trial, most))
     return tally
