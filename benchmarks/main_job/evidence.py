@@ -95,6 +95,7 @@ def execute(case: Case, home: Path, profile: str) -> dict[str, object]:
         case.target,
         "--note",
         case.name,
+        "--no-confirm",  # one line of the table is one run
         "--json",
     ]
     begun = time.monotonic()

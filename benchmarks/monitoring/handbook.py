@@ -171,7 +171,16 @@ def pipeline(world: World) -> None:
 
 
 def _benchmark(world: World, prometheus_url: str, home: Path) -> subprocess.CompletedProcess[str]:
-    words = ["--target", "own", "--profile", "smoke", "--prometheus", prometheus_url, "--quiet"]
+    words = [
+        "--target",
+        "own",
+        "--profile",
+        "smoke",
+        "--prometheus",
+        prometheus_url,
+        "--no-confirm",
+        "--quiet",
+    ]
     own = {
         "PERF_PIPELINE_ROOT": str(world.project),
         "PERF_PIPELINE_HOME": str(home),
