@@ -12,7 +12,7 @@ from perf_pipeline.core.change_points import OUTLIER, TO_DEVIATION, Floats, find
 ENDPOINTS_TO_SHARE = 3  # fewer endpoints cannot say what they have in common
 OTHERS_TO_SHARE = 4  # so many others say it without the one that is looked at
 STRENGTH_SPREAD = 0.2  # standard deviation of how strongly endpoints feel the machine, around 1
-_ALPHA = 0.01  # of a change of all endpoints
+_ALPHA = 1e-4  # of a change of all endpoints, which wander together
 
 
 def shared_part(log: Floats) -> Floats | None:
