@@ -7,8 +7,9 @@ import report_examples
 
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.control import control_figures, without_control
-from perf_pipeline.core.model import ControlFigures, Samples
-from perf_pipeline.report.facts import control_line
+from perf_pipeline.core.model import ControlFigures, RunRecord, Samples
+from perf_pipeline.report.markdown import render_markdown
+from perf_pipeline.report.view import build_view
 
 
 def run(median_ms: float) -> dict[str, Samples]:
@@ -30,13 +31,26 @@ class TestItsFigures:
         assert set(without_control(run(2.0))) == set(builders.samples())
 
 
-class TestTheLine:
-    def test_says_both_quantiles_and_where_they_come_from(self) -> None:
+class TestTheReport:
+    @staticmethod
+    def record() -> RunRecord:
         record, _ = report_examples.passed()
         control = ControlFigures(p50_ms=2.2, p95_ms=3.0, baseline_p50_ms=2.0, baseline_p95_ms=3.0)
         comparison = record.comparison.model_copy(update={"control": control})
-        assert control_line(record.model_copy(update={"comparison": comparison})) == (
+        return record.model_copy(update={"comparison": comparison})
+
+    def test_says_both_quantiles_and_where_they_come_from(self) -> None:
+        line = (
             "the control, which does the same work in every run: "
             "p50 2.20 ms (+10 % from 2.00 ms), p95 3.00 ms (+0.0 % from 3.00 ms)"
         )
-        assert control_line(record) == ""
+        view = build_view(self.record(), suite=builders.suite())
+        assert view.control == line
+        assert line in render_markdown(view)
+        without, _ = report_examples.passed()
+        assert build_view(without, suite=builders.suite()).control == ""
+
+    def test_draws_the_requests_to_the_target_alone(self) -> None:
+        without = build_view(self.record(), suite=builders.suite(), samples=builders.samples())
+        beside = build_view(self.record(), suite=builders.suite(), samples=run(2.0))
+        assert beside.rate.sent_per_s.tolist() == without.rate.sent_per_s.tolist()
