@@ -119,6 +119,11 @@ class Tally:
         return Share(self.false_alarms, self.trials)
 
     @property
+    def improved_share(self) -> Share:
+        """Trials in which something that did not become faster was called improved."""
+        return Share(self.false_improved, self.trials)
+
+    @property
     def found_share(self) -> Share:
         return Share(self.found, self.trials)
 
