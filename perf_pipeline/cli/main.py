@@ -12,6 +12,7 @@ import typer
 
 from perf_pipeline.cli import (
     baseline,
+    calibrate,
     compare,
     doctor,
     explain,
@@ -54,6 +55,7 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
 app.command("history")(history.history)
+app.command("calibrate")(calibrate.calibrate)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("generate")(generate.generate)

@@ -141,10 +141,13 @@ def advice(
     """Sentences without a full stop: the schedule, why, and what it will not see."""
     if chosen is None:
         return []
-    longer = f"runs {chosen.samples_times:.0f} times as long"
-    length = "runs as long as now" if chosen.samples_times == 1 else longer
+    times = f"{chosen.samples_times:.0f} times"
+    longer = (
+        f"runs {times} as long ({chosen.run_s:.0f} s measured), or at {times} the rate where that is real"
+    )
+    length = f"runs as long as now ({chosen.run_s:.0f} s measured) at the rate of now"
     said = [
-        f"recommended: {length} ({chosen.run_s:.0f} s measured) at the rate of now, and "
+        f"recommended: {length if chosen.samples_times == 1 else longer}, and "
         f"{count(chosen.baseline_runs, 'baseline run')}: sees slowdowns of {percent(chosen.p50_worst_ratio)} "
         f"in p50 and {percent(chosen.p95_worst_ratio)} in p95 at every endpoint"
     ]
