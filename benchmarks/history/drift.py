@@ -100,7 +100,7 @@ HEAD = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--suites", type=int, default=300)
+    parser.add_argument("--suites", type=int, default=150)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("DRIFT.md"))
     asked = parser.parse_args()
     rows = [HEAD, ["---"] * len(HEAD)]
