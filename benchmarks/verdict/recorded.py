@@ -1,12 +1,14 @@
 """The judge on recorded runs of the reference backend; see record.py.
 
     python -m benchmarks.verdict.recorded [--trials 100] [--baseline-runs 8] [--leave-out ENDPOINT ...]
-        [--folder DIR] [--write PART]
+        [--folder DIR] [--write PART] [--calibrate]
 
 One row per case. Every run takes its turn as the revision, against identical runs drawn as its baseline;
 further runs of its case follow when the judge asks for them. A case's factor is what the backend was told; a
 client sees a little less of it, so that coverage is given for identical runs and injected slowdowns alone.
 Those are injected into the samples of identical runs. Last come the runs that a pipeline must not let pass.
+
+`--calibrate` prints instead what `perf-pipeline calibrate` would say of the identical runs.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.verdict.recording import ALL, FOLDER, SAME, Recorded, read
-from benchmarks.verdict.tables import COLUMNS, TimedJudge, line, markdown, put_into, row
+from benchmarks.verdict.tables import COLUMNS, SETTINGS, TimedJudge, line, markdown, put_into, row
 from benchmarks.verdict.worlds import without
 from perf_pipeline.conventions import CONTROL
+from perf_pipeline.core.calibration import calibrate
 from perf_pipeline.core.model import RunSamples
 from perf_pipeline.core.replay import Injection, replay, same_trials
 from perf_pipeline.core.tally import Tally, Trial
+from perf_pipeline.report.terminal_calibration import print_calibration
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 EFFECTS = (1.05, 1.1, 1.2, 1.5)
@@ -102,8 +106,14 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", metavar="PART", help="part of RESULTS.md that becomes this table")
+    parser.add_argument("--calibrate", action="store_true", help="show the calibration of the identical runs")
     args = parser.parse_args()
     recording = [(entry, without(samples, args.leave_out)) for entry, samples in read(args.folder)]
+    if args.calibrate:
+        same = [samples for entry, samples in recording if entry.valid and entry.label == SAME]
+        found = calibrate(same, SETTINGS, control=CONTROL, most_baseline=args.baseline_runs)
+        print_calibration(found, title=f"identical runs in {args.folder.name}")
+        return 0
     print(line(COLUMNS), flush=True)
     rows = []
     for cells in rows_of(recording, number=args.trials, baseline_runs=args.baseline_runs, seed=args.seed):
