@@ -21,11 +21,10 @@ import numpy as np
 
 from benchmarks.verdict.recording import ALL, FOLDER, SAME, Recorded, read
 from benchmarks.verdict.tables import COLUMNS, SETTINGS, TimedJudge, line, markdown, put_into, row
-from benchmarks.verdict.worlds import without
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.calibration import calibrate
 from perf_pipeline.core.model import RunSamples
-from perf_pipeline.core.replay import Injection, replay, same_trials
+from perf_pipeline.core.replay import Injection, replay, same_trials, without
 from perf_pipeline.core.tally import Tally, Trial
 from perf_pipeline.report.terminal_calibration import print_calibration
 

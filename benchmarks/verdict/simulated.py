@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.verdict.tables import COLUMNS, TimedJudge, line, markdown, put_into, row
-from benchmarks.verdict.worlds import WORLDS, History, Truth, World, without
+from benchmarks.verdict.worlds import WORLDS, History, Truth, World
 from perf_pipeline.core.model import RunSamples
-from perf_pipeline.core.replay import Injection, replay
+from perf_pipeline.core.replay import Injection, replay, without
 from perf_pipeline.core.tally import Trial
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perf_pipeline.conventions import CONTROL
-from perf_pipeline.core.model import RunSamples, Samples
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.replay import Injection
 
 Floats = np.ndarray
@@ -214,8 +214,3 @@ class _Minutes:
             waits[inside] = np.maximum(waits[inside], start + length - t_s[inside])
         working = np.searchsorted(self._edges, t_s) % 2 == 1
         return waits, np.where(working, self._world.neighbour, 0.0)
-
-
-def without(run: RunSamples, left_out: Sequence[str]) -> RunSamples:
-    """The run as if these endpoints were no part of the suite."""
-    return {name: one for name, one in run.items() if name not in left_out}

@@ -7,7 +7,7 @@ in earnest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,11 @@ def inject(run: RunSamples, what: Injection, seed: int = 0) -> RunSamples:
     hit = np.random.default_rng(seed).random(len(one.t_ms)) < what.share
     duration = np.where(hit, one.duration_ms * what.factor, one.duration_ms)
     return {**run, what.endpoint: Samples(t_ms=one.t_ms, duration_ms=duration, ok=one.ok)}
+
+
+def without(run: RunSamples, left_out: Collection[str]) -> RunSamples:
+    """The run as if these endpoints were no part of the suite."""
+    return {name: one for name, one in run.items() if name not in left_out}
 
 
 def same_trials(

@@ -9,7 +9,7 @@ import pytest
 from builders import endpoint_samples, endpoint_verdict, samples
 
 from perf_pipeline.core.model import Judgement, RunSamples, Verdict
-from perf_pipeline.core.replay import Injection, inject, judged, replay, same_trials
+from perf_pipeline.core.replay import Injection, inject, judged, replay, same_trials, without
 from perf_pipeline.core.tally import Share, Tally, Trial
 
 RUNS = [samples(seed=number, n=80) for number in range(6)]
@@ -136,3 +136,10 @@ class TestAShare:
     def test_of_nothing_seen_still_has_an_upper_end(self) -> None:
         assert Share(0, 100).low == 0.0
         assert Share(0, 100).high == pytest.approx(0.037, abs=0.0005)
+
+
+class TestARunWithoutSomeEndpoints:
+    def test_keeps_all_others(self) -> None:
+        left = without(RUNS[0], ["get_news", "nowhere"])
+        assert set(RUNS[0]) - set(left) == {"get_news"}
+        assert left["get_state"] is RUNS[0]["get_state"]
