@@ -1,12 +1,13 @@
 """Record identical and slowed runs of the reference backend, with the pipeline's own parts.
 
-    python -m benchmarks.verdict.record --home DIR [--runs N] [--shared-machine]
+    python -m benchmarks.verdict.record --home DIR [--runs N] [--again] [--shared-machine]
 
 Every run brings up its own Prometheus, control and reference backend (a fresh process, rooms and players made
 anew), loads it for half a minute and is judged valid or not, as `perf-pipeline run` does. The order of the
 cases is shuffled. A recording that was interrupted goes on where it ended; the files are written when all
 runs are there (46 take about half an hour), or those that `--runs` asks for.
 
+`--again`: record those once more that were meant to be good and could not be judged, as a person would.
 `--shared-machine`: others use this machine and cannot be stopped. A run that the pipeline would refuse for
 nothing but a busy machine, although every planned request was sent, is kept as valid with its reason noted.
 """
@@ -48,8 +49,7 @@ SEED = 4
 SAME, EACH, SPOILT = 20, 4, 2
 BUSY = "generator_cpu"
 BURN = "while True: pass"
-# Not the measurement's fault alone, but nothing to learn from either:
-TELLING = ("slo_breached", "target_stalled", "target_lost", "circuit_breaker")
+SPOILING = ("target_stalled", "target_lost", "circuit_breaker")  # breaches that leave samples out
 
 
 def recording_suite(home: Path) -> Suite:
@@ -75,11 +75,11 @@ def burning(processes: int) -> Iterator[None]:
 
 
 def record(run: Recorded, suite: Suite, home: Path, tools: Path, *, shared: bool) -> Recorded:
-    """Load once; ends everything that it started. Raises NotReady, LoadError.
+    """Load once, in place of an earlier try; ends everything that it started. Raises NotReady, LoadError.
 
     ``shared``: a busy machine alone spoils nothing.
     """
-    folder = home / "runs" / run.id
+    folder = home / "under-way"  # an earlier try stays until this one is complete
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -94,16 +94,35 @@ def record(run: Recorded, suite: Suite, home: Path, tools: Path, *, shared: bool
             report, cpu = _loaded(suite, state, home)
     finally:
         stack.stop()
-    said = [*report.invalid_reasons, *(one for one in report.breaches if one.name in TELLING)]
+    said = [*report.invalid_reasons, *report.breaches]
+    spoilt = {one.name for one in report.invalid_reasons} - ({BUSY} if shared else set())
+    spoilt |= {one.name for one in report.breaches if one.name in SPOILING}
     done = replace(
         run,
-        valid=run.meant_valid and not [one for one in said if not (shared and one.name == BUSY)],
+        valid=run.meant_valid and not spoilt,
         reasons=tuple(f"{reason.name}: {reason.sentence}" for reason in said),
         cpu=cpu,
         started=started,
     )
     (folder / ENTRY).write_text(json.dumps(asdict(done)))
+    shutil.rmtree(home / "runs" / run.id, ignore_errors=True)
+    (home / "runs").mkdir(exist_ok=True)
+    folder.rename(home / "runs" / run.id)
     return done
+
+
+def known(home: Path, run: Recorded) -> Recorded | None:
+    """What was recorded of it so far."""
+    entry = home / "runs" / run.id / ENTRY
+    if not entry.exists():
+        return None
+    found = json.loads(entry.read_text())
+    return Recorded(**{**found, "reasons": tuple(found["reasons"])})
+
+
+def refused(run: Recorded) -> bool:
+    """The pipeline would not have judged it, although it was meant to be good."""
+    return run.meant_valid and any(not reason.startswith("slo_breached") for reason in run.reasons)
 
 
 def _loaded(suite: Suite, state: StackState, home: Path) -> tuple[SloReport, float | None]:
@@ -137,6 +156,7 @@ def main() -> int:
         "--home", type=Path, required=True, help="folder of the runs; goes on with what is there"
     )
     parser.add_argument("--runs", type=int, help="record the first so many only (default: all)")
+    parser.add_argument("--again", action="store_true", help="repeat good runs that were refused")
     parser.add_argument("--shared-machine", action="store_true", help="keep runs of a busy machine")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the recording is written to")
     args = parser.parse_args()
@@ -145,13 +165,12 @@ def main() -> int:
     suite = recording_suite(home)
     done = []
     for run in planned(SEED, same=SAME, each=EACH, spoilt=SPOILT)[: args.runs]:
-        entry = home / "runs" / run.id / ENTRY
-        if not entry.exists():
-            result = record(run, suite, home, tools, shared=args.shared_machine)
-            said = "valid" if result.valid else "; ".join(result.reasons) or "not valid by plan"
-            print(f"{run.id} {run.label:20} CPU {result.cpu or 0:4.0%}  {said}", flush=True)
-        known = json.loads(entry.read_text())
-        done.append(Recorded(**{**known, "reasons": tuple(known["reasons"])}))
+        found = known(home, run)
+        if found is None or (args.again and refused(found)):
+            found = record(run, suite, home, tools, shared=args.shared_machine)
+            said = "; ".join(found.reasons) or ("valid" if found.valid else "not valid by plan")
+            print(f"{run.id} {run.label:20} CPU {found.cpu or 0:4.0%}  {said}", flush=True)
+        done.append(found)
     about = {
         "about": "the project's reference backend, seven endpoints and the control, each run a fresh process",
         "load": LOAD,
