@@ -42,14 +42,6 @@ def sink() -> Iterator[Sink]:
         yield one
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """SIGINT as in a terminal: a shell's background job ignores it, and its children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def nobody_looks(_: Progress) -> None:
     """For runs whose progress is not the point."""
 
@@ -309,7 +301,6 @@ class TestAShortGenerator:
 
 
 class TestTheEndOfK6:
-    @pytest.mark.usefixtures("ctrl_c")
     def test_ctrl_c_leaves_no_k6_behind(self, tmp_path: Path, k6: K6, sink: Sink) -> None:
         pids: list[int] = []
 
