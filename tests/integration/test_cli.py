@@ -17,7 +17,7 @@ from perf_pipeline.core.model import Outcome
 pytestmark = pytest.mark.slow
 
 RUN = ("run", parts.SUITE, "--profile", parts.PROFILE)
-TRIES = 2
+TRIES = 4
 
 
 @pytest.fixture(scope="module")

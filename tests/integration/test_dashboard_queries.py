@@ -34,7 +34,7 @@ from perf_pipeline.stack.tools import find_or_install_prometheus
 from perf_pipeline.suite_file import load_suite
 
 RUN_TIMEOUT_S = 60
-WANTED_RUNS, MOST_RUNS = 2, 4
+WANTED_RUNS, MOST_RUNS = 2, 6
 PROMTOOL_TIMEOUT_S = 30
 # The tiny load lasts eight seconds: rules and Prometheus' watch on itself have to be quicker than usual.
 QUICKLY = {
