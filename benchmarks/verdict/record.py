@@ -170,7 +170,9 @@ def main() -> int:
             found = record(run, suite, home, tools, shared=args.shared_machine)
             said = "; ".join(found.reasons) or ("valid" if found.valid else "not valid by plan")
             print(f"{run.id} {run.label:20} CPU {found.cpu or 0:4.0%}  {said}", flush=True)
-        done.append(found)
+        done.append(
+            found if args.shared_machine else replace(found, valid=found.valid and not refused(found))
+        )
     about = {
         "about": "the project's reference backend, seven endpoints and the control, each run a fresh process",
         "load": LOAD,
