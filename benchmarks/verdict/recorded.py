@@ -14,6 +14,7 @@ Those are injected into the samples of identical runs. Last come the runs that a
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -118,18 +119,27 @@ def main() -> int:
     for cells in rows_of(recording, number=args.trials, baseline_runs=args.baseline_runs, seed=args.seed):
         rows.append(cells)
         print(line(cells), flush=True)
-    refused = [_refused(entry) for entry, _ in recording if not entry.valid]
+    refused = _refused([entry for entry, _ in recording])
     print("\n" + "\n".join(refused))
     if args.write:
         put_into(RESULTS, args.write, markdown(rows) + "\n" + "".join(f"- {one}\n" for one in refused))
     return 0
 
 
-def _refused(entry: Recorded) -> str:
-    """What the pipeline said of a run that must not pass."""
-    said = "; ".join(entry.reasons) or "let pass"
-    busy = "" if entry.cpu is None else f" (CPU {entry.cpu:.0%})"
-    return f"{entry.id} {entry.label}{busy}: {said}"
+def _refused(entries: Sequence[Recorded]) -> list[str]:
+    """What the pipeline said of the runs that must not pass, and how many good ones it refused."""
+    said = [
+        f"{one.id} {one.label} (CPU {one.cpu or 0:.0%}): {'; '.join(one.reasons) or 'let pass'}"
+        for one in entries
+        if not one.meant_valid
+    ]
+    others = Counter(
+        reason.partition(":")[0]
+        for one in entries
+        if one.meant_valid and not one.valid
+        for reason in one.reasons
+    )
+    return said + [f"of the other cases, refused for {name}: {number}" for name, number in others.items()]
 
 
 if __name__ == "__main__":
