@@ -10,6 +10,7 @@ import numpy as np
 
 from perf_pipeline.core.effects import Effects, student
 from perf_pipeline.core.model import Effect
+from perf_pipeline.core.quantiles import Quantile
 from perf_pipeline.core.wording import count, percent
 
 _ENOUGH_RUNS = 5  # fewer baseline runs: what is typical here is still an assumption
@@ -21,7 +22,7 @@ _MOST_BASELINE = 20
 class Doubt:
     """A quantile whose interval is wider than its tolerance, or that has no effect at all (None)."""
 
-    quantile: str
+    quantile: Quantile
     effect: Effect | None
     effects: Effects
     place: int  # of the endpoint among the witnesses
@@ -33,12 +34,24 @@ class Doubt:
         below = -math.log1p(-self.tolerance_ratio) if self.tolerance_ratio < 1 else math.inf
         return min(below, math.log1p(self.tolerance_ratio))
 
-    def half_width(self, *, candidates: int, baseline: int, variance: float | None = None) -> float:
-        """Half the 95 % interval with other numbers of runs, or another variance of one run."""
-        noise = self.effects.noise
-        variance = float(noise.variance[self.place]) if variance is None else variance
-        t = float(student(0.975, np.array(float(noise.degrees[self.place]))))
-        return t * math.sqrt(variance * (1 / candidates + 1 / baseline))
+    @property
+    def needed_variance(self) -> float:
+        """Of the effect, so that the 95 % interval around no change fits the room."""
+        t = float(student(0.975, np.array(float(self.effects.degrees[self.place]))))
+        return (self.room_log / t) ** 2
+
+    @property
+    def variance(self) -> float:
+        """Of the effect as it is."""
+        return float(self.effects.error[self.place]) ** 2
+
+    def variance_with(self, candidates: int, baseline: int) -> float:
+        """The same with so many more runs."""
+        noise, one = self.effects.noise, float(self.effects.noise.variance[self.place])
+        more = self.effects.error_with(self.effects.runs + candidates)[self.place] ** 2
+        less = self.effects.error_with(self.effects.runs)[self.place] ** 2
+        old = int(noise.runs[self.place])
+        return self.variance + float(more - less) - one / old + one / (old + baseline)
 
 
 def what_would_settle(doubts: Sequence[Doubt], seconds: float, more_looks: int) -> str:
@@ -48,44 +61,52 @@ def what_would_settle(doubts: Sequence[Doubt], seconds: float, more_looks: int) 
     """
     missing = [doubt for doubt in doubts if doubt.effect is None]
     if missing:
-        return f"{missing[0].quantile} cannot be compared: too few samples"
-    worst = max(doubts, key=lambda one: one.half_width(candidates=1, baseline=1) / max(one.room_log, 1e-9))
+        one = missing[0].quantile
+        return f"{one.name} cannot be compared: it needs {one.min_samples} successful requests in every run"
+    worst = max(doubts, key=lambda one: one.variance / max(one.needed_variance, 1e-18))
     noise, place = worst.effects.noise, worst.place
-    runs, old = max(int(worst.effects.runs[place]), 1), max(int(noise.runs[place]), 1)
+    old = max(int(noise.runs[place]), 1)
     if old < _ENOUGH_RUNS:
-        return (
-            f"{count(_ENOUGH_RUNS - old, 'more baseline run')} would tell the noise, of which little is known"
+        more = count(_ENOUGH_RUNS - old, "more baseline run")
+        return f"{more} would tell the noise, of which little is known"
+    if worst.variance <= worst.needed_variance:
+        return "the change seen is near the tolerance" + (
+            "; another run of this revision would help" if more_looks else ""
         )
+    leaning = float(worst.effects.common[place]) ** 2 * float(noise.lean_variance[place])
+    if leaning > worst.variance / 2:
+        return "the machine was too different from the baseline's: repeat it in a quieter hour"
     spread = math.sqrt(float(noise.variance[place]))
-    noisy = f"identical runs differ by {percent(math.expm1(spread))} in {worst.quantile}"
-    if worst.half_width(candidates=runs, baseline=old) <= worst.room_log:
-        return "the change seen is near the tolerance; 1 more run of this revision would help"
-    return f"{noisy}; {_remedy(worst, runs, old, seconds, more_looks)} would settle it"
+    noisy = f"one run strays by {percent(math.expm1(spread))} in {worst.quantile.name}"
+    return f"{noisy}; {_remedy(worst, old, seconds, more_looks)} would settle it"
 
 
-def _remedy(doubt: Doubt, runs: int, old: int, seconds: float, more_looks: int) -> str:
+def _remedy(doubt: Doubt, old: int, seconds: float, more_looks: int) -> str:
     """The least that makes the interval narrow enough, the noise staying as it is."""
-    longer = _longer(doubt, runs, old, seconds)
+    longer = _longer(doubt, seconds)
     if longer:
         return longer
     for extra in range(1, more_looks + 1):
-        if doubt.half_width(candidates=runs + extra, baseline=old) <= doubt.room_log:
+        if doubt.variance_with(extra, 0) <= doubt.needed_variance:
             return count(extra, "more run") + " of this revision"
-    for total in range(old + 1, _MOST_BASELINE + 1):
-        if doubt.half_width(candidates=runs, baseline=total) <= doubt.room_log:
-            return f"about {count(total - old, 'more baseline run')}"
+    for extra in range(1, _MOST_BASELINE - old + 1):
+        if doubt.variance_with(0, extra) <= doubt.needed_variance:
+            return f"about {count(extra, 'more baseline run')}"
     return "only a quieter machine"
 
 
-def _longer(doubt: Doubt, runs: int, old: int, seconds: float) -> str:
-    """``3 more minutes``, when a longer run alone would do: that shrinks the sampling error, nothing else."""
+def _longer(doubt: Doubt, seconds: float) -> str:
+    """``3 more minutes``, when longer runs alone would do: that shrinks the sampling error, nothing else."""
     noise, place = doubt.effects.noise, doubt.place
-    variance, sampling = float(noise.variance[place]), float(noise.error[place]) ** 2
-    needed = variance * (doubt.room_log / doubt.half_width(candidates=runs, baseline=old)) ** 2
-    between = variance - sampling
-    if seconds <= 0 or needed <= between or sampling < variance / 2:
+    sampling = min(float(noise.error[place]) ** 2, float(noise.variance[place]))
+    if seconds <= 0 or sampling < noise.variance[place] / 2:
         return ""
-    times = sampling / (needed - between)
+    runs, old = max(int(doubt.effects.runs[place]), 1), max(int(noise.runs[place]), 1)
+    chance = sampling * (1 / runs + 1 / old)
+    rest = doubt.variance - chance
+    if rest >= doubt.needed_variance:
+        return ""
+    times = chance / (doubt.needed_variance - rest)
     if times > _MOST_TIMES:
         return ""
-    return count(math.ceil((times - 1) * seconds / 60), "more minute")
+    return count(math.ceil((times - 1) * seconds / 60), "more minute") + " of load in every run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +11,14 @@ import numpy.typing as npt
 
 from perf_pipeline.core import looks
 from perf_pipeline.core.advice import Doubt, what_would_settle
-from perf_pipeline.core.effects import Effects
+from perf_pipeline.core.effects import LARGEST, Effects, factor
 from perf_pipeline.core.model import Direction, Effect, EndpointVerdict, Judgement, Verdict
 from perf_pipeline.core.quantiles import QUANTILES, Floats
 from perf_pipeline.core.service import Service
-from perf_pipeline.core.wording import change, count, interval, listing
+from perf_pipeline.core.wording import change, count, interval, listing, milliseconds, percent
 from perf_pipeline.suite import VerdictSettings
 
-_LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but must not overflow
-_LARGEST = math.exp(_LARGEST_LOG)
-_WORTH_A_RUN = 2.7  # undecided endpoints that one more run can be expected to settle
-_FEW_UNDECIDED = 0.5  # of all endpoints: fewer are no reason for another run
+_WORTH_A_RUN = 0.39  # of all endpoints are undecided and one more run can be expected to settle them
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,11 @@ class Case:
     most_runs: int
     alarms: float
     baseline_runs: int
+    near: float
     seconds: float
 
     def level(self, rate: float) -> float:
-        return looks.level(rate, self.look, self.most_runs, self.baseline_runs)
+        return looks.level(rate, self.look, self.most_runs, self.baseline_runs, self.near)
 
     @property
     def tolerances(self) -> tuple[float, float]:
@@ -49,45 +47,50 @@ class Case:
         return 0.0, math.log1p(looks.P95_MARGIN_SHARE * self.settings.tolerance_p95_ratio)
 
     def judged(self, whole: Service) -> Judgement:
+        """All endpoints in words."""
         both = whole.rebased(self.both) if whole.verdict is not None else self.both
-        number = len(self.names)
-        slower, faster = (
-            np.stack(
-                [one.p_values(way, margin)[:number] for one, margin in zip(both, self.margins, strict=True)]
-            )
-            / looks.WEIGHTS
-            for way in (+1, -1)
-        )
-        tests = int(np.isfinite(slower).sum())
-        shown = list(zip(*(self._effects(one, row, tests) for row, one in enumerate(both)), strict=True))
-        matters = np.array(
-            [[effect is not None and self._matters(effect) for effect in pair] for pair in shown]
-        ).T
-        alarm = self.level(self.alarms)
-        stands = looks.holm(slower, alarm).astype(int) - looks.holm(
-            faster, alarm * looks.IMPROVED_SHARE
-        ).astype(int)
-        likely = looks.holm(slower, looks.LEANING_RATE).astype(int) - looks.holm(
-            faster, looks.LEANING_RATE
-        ).astype(int)
-        verdicts = {
-            name: self._verdict(
-                place, shown[place], (stands * matters)[:, place], (likely * matters)[:, place], whole
-            )
-            for place, name in enumerate(self.names)
-        }
+        tests = self._tested(both)
+        verdicts = {name: self._verdict(place, both, tests, whole) for place, name in enumerate(self.names)}
         return Judgement(
             endpoints=verdicts,
             common=whole.effect if self.baseline_runs else None,
             candidates=self.look,
-            more=self._more(verdicts, slower, faster, whole),
+            more=self._more(verdicts, both, tests, whole),
         )
 
-    def _effects(self, one: Effects, row: int, tests: int) -> list[Effect | None]:
+    # -------------------------------------------------------------- figures
+
+    def _tested(self, both: Sequence[Effects]) -> _Tested:
+        slower, faster = (
+            np.stack(
+                [
+                    one.p_values(way, margin)[: len(self.names)]
+                    for one, margin in zip(both, self.margins, strict=True)
+                ]
+            )
+            / looks.WEIGHTS
+            for way in (+1, -1)
+        )
+        alarm = self.level(self.alarms)
+        of_all = float(np.sum(np.isfinite(slower) * looks.WEIGHTS))
+        shown = [
+            self._effects(one, (float(weight), of_all), margin)
+            for one, weight, margin in zip(both, looks.WEIGHTS[:, 0], self.margins, strict=True)
+        ]
+        return _Tested(
+            slower=slower,
+            faster=faster,
+            shown=shown,
+            stands=_signs(slower, alarm, faster, alarm * looks.IMPROVED_SHARE),
+            likely=_signs(slower, looks.LEANING_RATE, faster, looks.LEANING_RATE),
+            matters=self._over_the_floors(shown, lambda one: one.ratio),
+            may_matter=self._over_the_floors(shown, lambda one: max(one.high, 2 - one.low)),
+        )
+
+    def _effects(self, one: Effects, weights: tuple[float, float], margin: float) -> list[Effect | None]:
         """Of one quantile, per endpoint."""
-        weight, margin = float(looks.WEIGHTS[row, 0]), self.margins[row]
         now, later = (
-            np.expm1(looks.smallest_seen(which, self.alarms, tests, weight, self.most_runs) + margin)
+            np.expm1(looks.smallest_seen(which, self.alarms, weights, self.most_runs) + margin)
             for which in (one, one.with_noise(one.noise.next_run()))
         )
         half = one.half_width(0.95)
@@ -100,38 +103,41 @@ class Case:
 
     def _effect(self, one: Effects, place: int, half: float, detectable: tuple[float, float]) -> Effect:
         log = float(one.effect[place])
-        ratio, candidate_ms = _factor(log), math.exp(one.log[place])
-        baseline_ms = candidate_ms / ratio
-        floor = max(self.settings.floor_ratio, min(self.settings.floor_ms / baseline_ms, _LARGEST))
-        now, later = (max(min(float(one_of_them), _LARGEST), floor) for one_of_them in detectable)
+        ratio, baseline_ms = factor(log), math.exp(one.noise.level[place])
+        floor = max(self.settings.floor_ratio, min(self.settings.floor_ms / baseline_ms, LARGEST))
+        now, later = (max(min(float(value), LARGEST), floor) for value in detectable)
         return Effect(
             ratio=ratio,
-            low=_factor(log - half),
-            high=_factor(log + half),
+            low=factor(log - half),
+            high=factor(log + half),
             baseline_ms=baseline_ms,
-            candidate_ms=candidate_ms,
+            candidate_ms=baseline_ms * ratio,
             difference_ms=baseline_ms * (ratio - 1.0),
             noise_ratio=math.sqrt(one.noise.variance[place]),
             detectable_ratio=now,
             detectable_next_ratio=later,
         )
 
-    def _matters(self, effect: Effect) -> bool:
-        settings = self.settings
-        return (
-            abs(effect.ratio - 1.0) > settings.floor_ratio and abs(effect.difference_ms) > settings.floor_ms
-        )
+    def _over_the_floors(
+        self, shown: Sequence[Sequence[Effect | None]], ratio: Callable[[Effect], float]
+    ) -> npt.NDArray[np.bool_]:
+        def is_over(effect: Effect | None) -> bool:
+            if effect is None:
+                return False
+            change = abs(ratio(effect) - 1.0)
+            return change > self.settings.floor_ratio and effect.baseline_ms * change > self.settings.floor_ms
+
+        return np.array([[is_over(effect) for effect in row] for row in shown])
+
+    # -------------------------------------------------------------- words
 
     def _verdict(
-        self,
-        place: int,
-        effects: Sequence[Effect | None],
-        stands: npt.NDArray[np.int64],
-        likely: npt.NDArray[np.int64],
-        whole: Service,
+        self, place: int, both: Sequence[Effects], tests: _Tested, whole: Service
     ) -> EndpointVerdict:
-        verdict, sentence, advice = self._word(place, effects, stands, whole)
+        effects = [row[place] for row in tests.shown]
+        verdict, sentence, advice = self._word(place, both, tests, whole)
         leaning = None
+        likely = (tests.likely * tests.matters)[:, place]
         if verdict is Verdict.INCONCLUSIVE and any(effects):
             leaning = Direction.SLOWER if 1 in likely else Direction.FASTER if -1 in likely else None
         if leaning is not None:
@@ -148,13 +154,11 @@ class Case:
         )
 
     def _word(
-        self,
-        place: int,
-        effects: Sequence[Effect | None],
-        stands: npt.NDArray[np.int64],
-        whole: Service,
+        self, place: int, both: Sequence[Effects], tests: _Tested, whole: Service
     ) -> tuple[Verdict, str, str]:
-        """Verdict, sentence, advice. ``stands``: per quantile +1 slower, -1 faster."""
+        """Verdict, sentence, advice."""
+        effects = [row[place] for row in tests.shown]
+        stands = (tests.stands * tests.matters)[:, place]
         said = ", ".join(
             f"{quantile.name} {change(effect.ratio)} (interval {interval(effect.low, effect.high)})"
             for quantile, effect in zip(QUANTILES, effects, strict=True)
@@ -162,69 +166,93 @@ class Case:
         )
         beside = f"; {whole.beside}" if whole.beside else ""
         if 1 in stands:
-            shape = (
-                "; the other quantile became faster: the distribution changed its shape"
-                if -1 in stands
-                else ""
-            )
-            return Verdict.REGRESSED, f"slower: {said}{shape}{beside}", ""
+            shape = "; the other quantile became faster: the distribution changed its shape"
+            return Verdict.REGRESSED, f"slower: {said}{shape if -1 in stands else ''}{beside}", ""
         if -1 in stands:
             return Verdict.IMPROVED, f"faster: {said}{beside}", ""
         doubts = [
-            Doubt(quantile.name, effect, one, place, tolerance)
+            Doubt(quantile, effect, one, place, tolerance)
             for quantile, effect, one, tolerance in zip(
-                QUANTILES, effects, self.both, self.tolerances, strict=True
+                QUANTILES, effects, both, self.tolerances, strict=True
             )
             if effect is None or not 1 - tolerance <= effect.low <= effect.high <= 1 + tolerance
         ]
-        if doubts:
-            more = self.most_runs - self.look
-            return Verdict.INCONCLUSIVE, said, what_would_settle(doubts, self.seconds, more)
-        if whole.effect.stands is not None:
-            advice = "changed as all other endpoints did: the figures are what is left beside that"
-            return Verdict.INCONCLUSIVE, said, advice
-        return Verdict.UNCHANGED, said, ""
+        advice = ""
+        if doubts and tests.stands[:, place].any():
+            advice = self._below_the_floors()
+        elif doubts:
+            advice = what_would_settle(doubts, self.seconds, self.most_runs - self.look)
+        elif whole.moved_unexplained:
+            advice = whole.advice
+        return Verdict.INCONCLUSIVE if advice else Verdict.UNCHANGED, said, advice
+
+    def _below_the_floors(self) -> str:
+        settings = self.settings
+        return (
+            f"changed beyond doubt, but by less than {percent(settings.floor_ratio)} or "
+            f"{milliseconds(settings.floor_ms)}: no run would make that count"
+        )
 
     def _more(
-        self, verdicts: Mapping[str, EndpointVerdict], slower: Floats, faster: Floats, whole: Service
+        self,
+        verdicts: Mapping[str, EndpointVerdict],
+        both: Sequence[Effects],
+        tests: _Tested,
+        whole: Service,
     ) -> str:
         """Why one more run of this revision would help, or empty."""
-        if self.look >= self.most_runs or not self.baseline_runs:
+        if self.look >= self.most_runs or not self.baseline_runs or whole.verdict is not None:
             return ""
         number = len(self.names)
         decided = np.array([one.verdict in _DECIDED for one in verdicts.values()])
-        effect = np.stack([one.effect[:number] for one in self.both])
+        effect = np.stack([one.effect[:number] for one in both])
         beyond = np.log1p(np.array(self.tolerances))[:, None]
-        suspect = looks.suspects(slower, faster, effect, beyond, self.look).any(axis=0) & ~decided
-        if whole.verdict is None and (suspect.any() or whole.suspect):
-            names = [name for name, is_one in zip(self.names, suspect, strict=True) if is_one]
+        suspect = looks.suspects(tests.slower, tests.faster, effect, beyond, self.look)
+        open_ones = (suspect & tests.may_matter).any(axis=0) & ~decided
+        if open_ones.any() or whole.suspect:
+            names = [name for name, is_one in zip(self.names, open_ones, strict=True) if is_one]
             return f"{listing(names or ['the service as a whole'], 3)} may have changed: another run tells"
+        if self.look > 1 or whole.moved_unexplained:
+            return ""
         undecided = np.array([one.verdict is Verdict.INCONCLUSIVE for one in verdicts.values()])
-        if self.look > 1 or undecided.mean() < _FEW_UNDECIDED:
+        settled = float(self._would_settle(both)[undecided].sum())
+        if settled < _WORTH_A_RUN * number:
             return ""
-        settled = self._would_settle()[undecided].sum()
-        if settled < _WORTH_A_RUN:
-            return ""
-        open_ones = count(int(undecided.sum()), "endpoint")
-        return f"{open_ones} undecided, of which another run may settle {settled:.0f}"
+        said = count(int(undecided.sum()), "endpoint")
+        return f"{said} undecided, of which another run may settle {max(settled, 1):.0f}"
 
-    def _would_settle(self) -> Floats:
+    def _would_settle(self, both: Sequence[Effects]) -> Floats:
         """Per endpoint: the chance that one more run shows it to be unchanged."""
         chances = [
             looks.chance_to_fit(one, _log1p(-tolerance), math.log1p(tolerance))[: len(self.names)]
-            for one, tolerance in zip(self.both, self.tolerances, strict=True)
+            for one, tolerance in zip(both, self.tolerances, strict=True)
         ]
         least: Floats = np.nan_to_num(np.min(chances, axis=0))
         return least
 
 
+@dataclass(frozen=True)
+class _Tested:
+    """All tests of one comparison; arrays of shape (quantiles, endpoints)."""
+
+    slower: Floats  # p-values divided by their weights
+    faster: Floats
+    shown: Sequence[Sequence[Effect | None]]
+    stands: npt.NDArray[np.int64]  # beyond doubt: +1 slower, -1 faster
+    likely: npt.NDArray[np.int64]
+    matters: npt.NDArray[np.bool_]  # the estimate is over both floors
+    may_matter: npt.NDArray[np.bool_]  # the far end of its interval is
+
+
 _DECIDED = (Verdict.REGRESSED, Verdict.IMPROVED)
+
+
+def _signs(slower: Floats, slower_rate: float, faster: Floats, faster_rate: float) -> npt.NDArray[np.int64]:
+    signs: npt.NDArray[np.int64] = looks.holm(slower, slower_rate).astype(np.int64)
+    signs -= looks.holm(faster, faster_rate)
+    return signs
 
 
 def _log1p(value: float) -> float:
     """No latency falls by more than 100 %: such a tolerance is bounded from above alone."""
-    return math.log1p(value) if value > -1 else -_LARGEST_LOG
-
-
-def _factor(log: float) -> float:
-    return math.exp(min(max(log, -_LARGEST_LOG), _LARGEST_LOG))
+    return math.log1p(value) if value > -1 else -math.log(LARGEST)

@@ -13,7 +13,6 @@ third look are never looked for: that is why ``ALARMS`` may be larger than the r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,31 +21,37 @@ from scipy.special import ndtr, ndtri
 from perf_pipeline.core.effects import Effects, student
 from perf_pipeline.core.quantiles import Floats
 
-MAX_RUNS = 3  # of one revision
 ALARMS = {1: 0.01, 2: 0.016, 3: 0.02}  # runs at most -> share of identical series with a false alarm, nominal
 IMPROVED_SHARE = 0.5  # of that for "improved": nobody is woken by a missing "improved"
-SERVICE_SHARE = 0.1  # of that for "everything is slower"
+SERVICE_SHARE = 0.2  # of that for "everything is slower"
 LEANING_RATE = 0.2  # of identical runs may have an endpoint called perhaps slower (and as many faster)
-WEIGHTS = np.array([[1.4], [0.6]])  # of p50 and p95 among the tests
+WEIGHTS = np.array([[1.4], [0.6]])  # of p50 and p95 among the tests; one test counts 1 on average
+NEAR = (
+    0.5  # of the noise between runs is shared by those made in a row, within minutes (fact: medians wander)
+)
 P95_MARGIN_SHARE = 0.25  # of its tolerance: p95 alone must be shown to have changed by more than that
 _SUSPECT = (0.025, 0.006)  # one-sided, after the first and the second run
 _SUSPECT_LARGE = 0.05  # an estimate beyond the tolerance needs less to be looked at again
 _SUSPECT_FASTER = 0.002
 
 
-def level(rate: float, look: int, looks: int, baseline_runs: int) -> float:
-    """What of ``rate`` may be spent at ``look`` (from 1) of at most ``looks`` candidate runs."""
+def level(rate: float, look: int, looks: int, baseline_runs: int, near: float) -> float:
+    """What of ``rate`` may be spent at ``look`` (from 1) of at most ``looks`` candidate runs.
+
+    ``near``: share of the noise that these runs have in common.
+    """
     if baseline_runs == 0:
         return 0.0
-    last = _information(looks, baseline_runs)
+    last = _information(looks, baseline_runs, near)
     spent = [
-        _spent(rate, _information(number, baseline_runs) / last) for number in (look, look - 1) if number
+        _spent(rate, _information(number, baseline_runs, near) / last) if number else 0.0
+        for number in (look, look - 1)
     ]
-    return spent[0] - (spent[1] if look > 1 else 0.0)
+    return spent[0] - spent[1]
 
 
-def _information(candidates: int, baseline_runs: int) -> float:
-    return 1 / (1 / candidates + 1 / baseline_runs)
+def _information(candidates: int, baseline_runs: int, near: float) -> float:
+    return 1 / (near + (1 - near) / candidates + 1 / baseline_runs)
 
 
 def _spent(rate: float, fraction: float) -> float:
@@ -55,14 +60,19 @@ def _spent(rate: float, fraction: float) -> float:
 
 
 def holm(p_values: Floats, rate: float) -> npt.NDArray[np.bool_]:
-    """Which tests stand if at most ``rate`` of such families may hold a false one. NaN never stands."""
+    """Which tests stand if at most ``rate`` of such families may hold a false one. NaN never stands.
+
+    ``p_values``: of shape (quantiles, tests), divided by ``WEIGHTS`` (Holm 1979, section 4).
+    """
+    weight = np.broadcast_to(WEIGHTS, p_values.shape).ravel()
     flat = p_values.ravel()
     stands = np.zeros(len(flat), bool)
-    order = [index for index in np.argsort(flat) if np.isfinite(flat[index])]
-    for position, index in enumerate(order):
-        if flat[index] > rate / (len(order) - position):
+    left = float(weight[np.isfinite(flat)].sum())
+    for index in np.argsort(flat):
+        if not flat[index] <= rate / max(left, 1e-9):
             break
         stands[index] = True
+        left -= weight[index]
     return stands.reshape(p_values.shape)
 
 
@@ -79,12 +89,12 @@ def suspects(
     return (slower < bar) | (faster < _SUSPECT_FASTER)
 
 
-def chance_to_fit(effects: Effects, low: float, high: float, more: int = 1) -> Floats:
-    """Per witness: how probable it is that after ``more`` runs the 95 % interval lies within the tolerance.
+def chance_to_fit(effects: Effects, low: float, high: float) -> Floats:
+    """Per witness: how probable it is that after one more run the 95 % interval lies within the tolerance.
 
     The estimate wanders as much as the error shrinks. ``low``, ``high``: the tolerance as log ratios.
     """
-    later = effects.error_after(more)
+    later = effects.error_with(effects.runs + 1)
     half = later / effects.error * effects.half_width(0.95)
     wander = np.sqrt(np.maximum(effects.error**2 - later**2, 1e-12))
     inside = ndtr((high - half - effects.effect) / wander) - ndtr((low + half - effects.effect) / wander)
@@ -92,22 +102,19 @@ def chance_to_fit(effects: Effects, low: float, high: float, more: int = 1) -> F
     return chance
 
 
-def smallest_seen(effects: Effects, rate: float, tests: int, weight: float, looks: int) -> Floats:
+def smallest_seen(effects: Effects, rate: float, weights: tuple[float, float], looks: int) -> Floats:
     """Log ratio of the smallest slowdown that is found in four of five cases, per witness.
 
     It must first look suspicious, or no second run is asked for, and then stand with all runs there may be.
+    ``weights``: of this quantile, and of all tests together.
     """
     power = 1.28  # standard errors above each bar: 90 % for each of the two, 80 % for both
-    noise, runs = effects.noise, max(int(np.max(effects.noise.runs, initial=1)), 1)
-    bars: Sequence[tuple[float, int]] = [(level(rate, looks, looks, runs) * weight / max(tests, 1), looks)]
-    if looks > 1:
-        bars = [*bars, (_SUSPECT[0] * weight, 1)]
+    weight, of_all = weights
+    runs = max(int(np.max(effects.noise.runs, initial=1)), 1)
+    last = level(rate, looks, looks, runs, effects.near) * weight / max(of_all, 1.0)
+    bars = [(last, looks), (_SUSPECT[0] * weight, 1)] if looks > 1 else [(last, 1)]
     seen = [
-        (student(1 - p, effects.degrees) + power)
-        * np.sqrt(
-            noise.variance * (1 / number + 1 / np.maximum(noise.runs, 1))
-            + effects.common**2 * noise.lean_variance
-        )
+        (student(1 - p, effects.degrees) + power) * effects.error_with(np.full_like(effects.runs, number))
         for p, number in bars
     ]
     largest: Floats = np.max(seen, axis=0)

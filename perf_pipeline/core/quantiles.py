@@ -147,7 +147,7 @@ def _level_samples(times: Sequence[Floats], logs: Sequence[Floats]) -> tuple[Flo
     usable = [number for number, log in enumerate(logs) if len(log) >= P50.min_samples]
     if len(usable) < MIN_WITNESSES:
         return np.empty(0), np.empty(0)
-    fair = 2 * int(np.median([len(logs[number]) for number in usable]))
+    fair = int(np.median([len(logs[number]) for number in usable]))
     most = max(1, min(fair, _MOST_LEVEL_SAMPLES // len(usable)))
     t, level = [], []
     for number in usable:

@@ -19,7 +19,7 @@ from perf_pipeline.core.effects import Effects
 from perf_pipeline.core.noise import Noise
 from perf_pipeline.core.quantiles import Floats
 from perf_pipeline.core.wording import count, listing, percent
-from perf_pipeline.suite import VerdictSettings
+from perf_pipeline.suite import MOST_RUNS, VerdictSettings
 
 TIMES = (1.0, 2.0, 4.0)
 BASELINE_RUNS = (3, 5, 8, 12, 20)
@@ -72,16 +72,16 @@ def detectable(
     effects = Effects(
         noise=planned,
         runs=np.ones(number, np.int64),
-        log=nothing,
+        near=looks.NEAR,
+        larger=nothing,
         total=nothing,
         common=nothing,
         effect=nothing,
         error=np.sqrt(planned.variance * (1 + 1 / baseline_runs)),
-        degrees=planned.degrees,
     )
-    most = min(max(settings.runs, 1), looks.MAX_RUNS)
-    weight = float(looks.WEIGHTS[row, 0])
-    log = looks.smallest_seen(effects, looks.ALARMS[most], 2 * endpoints, weight, most)
+    most = min(max(settings.runs, 1), MOST_RUNS)
+    weights = float(looks.WEIGHTS[row, 0]), float(endpoints * looks.WEIGHTS.sum())
+    log = looks.smallest_seen(effects, looks.ALARMS[most], weights, most)
     margin = math.log1p(looks.P95_MARGIN_SHARE * settings.tolerance_p95_ratio) if row else 0.0
     seen: Floats = np.maximum(np.expm1(np.minimum(log + margin, _LARGEST_LOG)), settings.floor_ratio)
     return seen[:endpoints]

@@ -31,9 +31,9 @@ from perf_pipeline.core.model import (
     Verdict,
 )
 from perf_pipeline.core.noise import learn
-from perf_pipeline.core.quantiles import P50, QUANTILES, RunFigures, durations, figures
-from perf_pipeline.core.service import Elsewhere
-from perf_pipeline.suite import VerdictSettings
+from perf_pipeline.core.quantiles import P50, P95, QUANTILES, RunFigures, durations, figures
+from perf_pipeline.core.service import Elsewhere, Stalled
+from perf_pipeline.suite import MOST_RUNS, VerdictSettings
 
 
 def compare(
@@ -43,18 +43,21 @@ def compare(
     *,
     control: str | None = None,
     elsewhere: Elsewhere | None = None,
-    most_runs: int = looks.MAX_RUNS,
+    most_runs: int = MOST_RUNS,
+    near: float = looks.NEAR,
 ) -> Judgement:
     """Judge the runs of a revision (1 to ``most_runs``) against the baseline runs; both oldest first.
 
     ``control``: the name under which the runs hold the requests to the control process; no endpoint.
-    ``elsewhere``: what else the machine did. Never raises on odd data (missing endpoints, NaN, no samples):
-    an endpoint is ``no_baseline`` when the baseline lacks it, ``inconclusive`` when the candidates do.
+    ``elsewhere``: what else the machine did. ``near``: share of the noise between runs that the runs of the
+    revision have in common, because they were made one after the other. Never raises on odd data (missing
+    endpoints, NaN, no samples): an endpoint is ``no_baseline`` when the baseline lacks it, ``inconclusive``
+    when the candidates do.
     """
     names = sorted({name for run in (*baseline, *candidates) for name in run} - {control})
     if not names or not candidates:
         return Judgement(endpoints={})
-    if not any(control in run for run in baseline) or not any(control in run for run in candidates):
+    if control is not None and not _there(control, baseline, candidates):
         control = None
     witnesses = [*names, control] if control is not None else names
     judgement = judge(
@@ -65,6 +68,7 @@ def compare(
         control=control is not None,
         elsewhere=elsewhere,
         most_runs=most_runs,
+        near=near,
         seconds=max(_seconds(run) for run in candidates),
     )
     return judgement.model_copy(
@@ -84,7 +88,8 @@ def judge(
     *,
     control: bool,
     elsewhere: Elsewhere | None = None,
-    most_runs: int = looks.MAX_RUNS,
+    most_runs: int = MOST_RUNS,
+    near: float = looks.NEAR,
     seconds: float = 0.0,
 ) -> Judgement:
     """As ``compare``, from each run's figures; ``control``: they hold one more witness than ``names``."""
@@ -98,8 +103,8 @@ def judge(
         learn(old_log[row], old_error[row], quantile, control=control)
         for row, quantile in enumerate(QUANTILES)
     ]
-    both = estimate(noises, new_log, new_error)
-    alarms = looks.ALARMS[min(most_runs, looks.MAX_RUNS)]
+    both = estimate(noises, new_log, new_error, near)
+    alarms = looks.ALARMS[min(most_runs, MOST_RUNS)]
     look = min(len(candidates), most_runs)
     case = Case(
         names=names,
@@ -109,6 +114,7 @@ def judge(
         most_runs=max(most_runs, look),
         alarms=alarms,
         baseline_runs=len(baseline),
+        near=near,
         seconds=seconds,
     )
     whole = service.of(
@@ -116,10 +122,25 @@ def judge(
         endpoints=len(names),
         control=control,
         rate=case.level(alarms * looks.SERVICE_SHARE),
-        floor=math.log1p(settings.floor_ratio),
+        floors=(math.log1p(settings.floor_ratio), case.margins[1]),
         elsewhere=elsewhere,
+        stalled=Stalled(
+            [run.stalled_ratio for run in baseline],
+            float(np.mean([run.stalled_ratio for run in candidates])),
+        ),
     )
     return case.judged(whole)
+
+
+def _there(
+    control: str, baseline: Sequence[Mapping[str, Samples]], candidates: Sequence[Mapping[str, Samples]]
+) -> bool:
+    """Whether every run of the revision and most of the baseline have enough samples of it to rely on."""
+    had, has = (
+        [len(durations(run.get(control))[0]) >= P95.min_samples for run in runs]
+        for runs in (baseline, candidates)
+    )
+    return all(has) and 2 * sum(had) > len(had)
 
 
 def _seconds(run: Mapping[str, Samples]) -> float:

@@ -152,7 +152,7 @@ class TestIdenticalRuns:
         | o   o   o o o  o
         """
         judgement = judged(baseline(6, noise=0.2), candidate(noise=0.0))
-        assert "identical runs differ by" in judgement.endpoints["get_game_data"].advice
+        assert "one run strays by" in judgement.endpoints["get_game_data"].advice
         assert "+" not in signs(judgement)
 
     def test_of_which_there_are_few_are_believed_less(self):
@@ -251,7 +251,7 @@ class TestMissingData:
     def test_enough_samples_for_p50_only(self):
         one = judged(baseline(5, n=40), candidate(n=40)).endpoints["get_news"]
         assert (one.p95, one.verdict) == (None, Verdict.INCONCLUSIVE)
-        assert "p95 cannot be compared: too few samples" in one.advice
+        assert "p95 cannot be compared: it needs 60 successful requests in every run" in one.advice
 
     def test_no_endpoints(self):
         assert judged([{}], {}) == Judgement(endpoints={})

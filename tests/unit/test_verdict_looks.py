@@ -18,8 +18,8 @@ def slower(factor, *seeds):
     return [samples(seed=seed, run_noise=0.02, slower={"get_game_data": factor}) for seed in seeds]
 
 
-def judged(candidates, **more):
-    return compare(BASELINE, candidates, VerdictSettings(), **more)
+def judged(candidates, settings=None, **more):
+    return compare(BASELINE, candidates, settings or VerdictSettings(), **{"near": 0.0} | more)
 
 
 class TestAnotherRun:
@@ -44,7 +44,7 @@ class TestAnotherRun:
 
     def test_is_asked_for_when_it_would_settle_what_is_undecided(self):
         noisy = [samples(seed=number + 1, run_noise=0.04) for number in range(8)]
-        judgement = compare(noisy, [samples(seed=77, run_noise=0.0)], VerdictSettings())
+        judgement = compare(noisy, [samples(seed=77, run_noise=0.0)], VerdictSettings(), near=0.0)
         assert "undecided, of which another run may settle" in judgement.more
 
     def test_is_not_asked_for_where_no_number_of_runs_would_settle_it(self):
@@ -52,6 +52,22 @@ class TestAnotherRun:
         judgement = compare(noisy, [samples(seed=77, run_noise=0.0)], VerdictSettings())
         assert {one.verdict for one in judgement.endpoints.values()} == {Verdict.INCONCLUSIVE}
         assert judgement.more == ""
+
+    def test_is_not_asked_for_what_is_below_the_floors_and_that_is_said(self):
+        """6 ms and 2 % slower beyond doubt, or 0.6 ms: no number of runs makes that count."""
+        judgement = judged(
+            [samples(seed=77, run_noise=0.0, slower={"get_news": 1.13})],
+            settings=VerdictSettings(floor_ms=5.0, tolerance_p50_ratio=0.05, tolerance_p95_ratio=0.05),
+        )
+        one = judgement.endpoints["get_news"]
+        assert one.verdict is Verdict.INCONCLUSIVE
+        assert "changed beyond doubt, but by less than 3 % or 5 ms" in one.advice.replace("5.00", "5")
+        assert "get_news" not in judgement.more
+
+    def test_made_at_once_counts_for_less_than_one_of_another_night(self):
+        near, far = (judged(slower(1.0, 71, 72, 73), near=share) for share in (0.5, 0.0))
+        for name, one in near.endpoints.items():
+            assert one.p50.high / one.p50.low > far.endpoints[name].p50.high / far.endpoints[name].p50.low
 
     def test_is_never_asked_for_beyond_the_most_runs_or_without_a_baseline(self):
         suspicious = slower(1.09, 71)
@@ -63,17 +79,18 @@ class TestWhatTheLooksMayCost:
     @pytest.mark.parametrize("baseline_runs", [1, 2, 8, 20])
     @pytest.mark.parametrize("most", [1, 2, 3])
     def test_adds_up_to_what_is_allowed_in_all(self, most, baseline_runs):
-        spent = [looks.level(0.02, look, most, baseline_runs) for look in range(1, most + 1)]
-        assert sum(spent) == pytest.approx(0.02)
-        assert min(spent) > 0
+        for near in (0.0, 0.5):
+            spent = [looks.level(0.02, look, most, baseline_runs, near) for look in range(1, most + 1)]
+            assert sum(spent) == pytest.approx(0.02)
+            assert min(spent) > 0
 
     def test_nothing_without_a_baseline(self):
-        assert looks.level(0.02, 1, 3, 0) == 0.0
+        assert looks.level(0.02, 1, 3, 0, 0.0) == 0.0
 
     def test_is_divided_by_holm(self):
-        """Holm (1979), worked by hand: 0.01 <= 0.05/4, 0.015 <= 0.05/3, 0.03 > 0.05/2, and then nothing."""
-        p = np.array([[0.03, 0.01], [0.015, 0.04], [np.nan, np.nan]])
-        assert looks.holm(p, 0.05).tolist() == [[False, True], [True, False], [False, False]]
+        """Worked by hand, weights 1.4 and 0.6: 0.01 <= 0.05/4, 0.018 <= 0.05/2.6, 0.04 > 0.05/2."""
+        p = np.array([[0.01, 0.04, np.nan], [0.045, 0.018, np.nan]])
+        assert looks.holm(p, 0.05).tolist() == [[True, False, False], [False, True, False]]
 
 
 class TestTheSmallestChangeSeen:
