@@ -135,14 +135,19 @@ def _run_identical(project: Project, request: RunRequest, runs: int, *, quiet: b
         note = f"calibrate: identical run {number} of {runs}"
         if not quiet:
             _tell(note)
-        ended = run_series(project, request.model_copy(update={"note": note}), most=1, quiet=quiet)[-1]
-        code = _why_to_stop(ended)
-        if code is not None:
-            kept = f"calibrate: stopped at run {number} of {runs}: {ended.stored.sentence or 'cancelled'}; "
-            how = f"`perf-pipeline calibrate {request.suite} --target {request.target}"
-            how += f" --profile {request.profile}` takes those that are done"
-            print(as_called(kept + how), file=sys.stderr)
-            raise typer.Exit(code)
+        code, why = Outcome.CANCELLED.exit_code, "cancelled"
+        with suppress(KeyboardInterrupt):  # before its first step: nothing was started or stored
+            ended = run_series(project, request.model_copy(update={"note": note}), most=1, quiet=quiet)[-1]
+            stop = _why_to_stop(ended)
+            if stop is None:
+                continue
+            code, why = stop, ended.stored.sentence or why
+        again = (
+            f"perf-pipeline calibrate {request.suite} --target {request.target} --profile {request.profile}"
+        )
+        said = f"calibrate: stopped at run {number} of {runs}: {why}; `{again}` takes those that are done"
+        print(as_called(said), file=sys.stderr)
+        raise typer.Exit(code)
 
 
 def _why_to_stop(ended: Ended) -> int | None:

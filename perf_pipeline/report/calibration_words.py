@@ -28,6 +28,8 @@ def rate(one: Rate) -> str:
 
 
 def summary(found: Calibration) -> str:
+    if not found.runs:
+        return "no valid run yet"
     revisions = count(found.revisions, "revision")
     said = f"{count(found.runs, 'valid run')} of {revisions}, none of them slower than its baseline"
     if not found.replayed:
