@@ -23,7 +23,7 @@ from perf_pipeline.core.quantiles import Floats
 
 ALARMS = {1: 0.01, 2: 0.016, 3: 0.02}  # runs at most -> share of identical series with a false alarm, nominal
 IMPROVED_SHARE = 0.5  # of that for "improved": nobody is woken by a missing "improved"
-SERVICE_SHARE = 0.3  # of that for "everything is slower"
+SERVICE_SHARE = 0.15  # of that for "everything is slower"
 LEANING_RATE = 0.2  # of identical runs may have an endpoint called perhaps slower (and as many faster)
 WEIGHTS = np.array([[1.4], [0.6]])  # of p50 and p95 among the tests; one test counts 1 on average
 NEAR = (
