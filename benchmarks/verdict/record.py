@@ -1,6 +1,6 @@
 """Record identical and slowed runs of the reference backend, with the pipeline's own parts.
 
-    python -m benchmarks.verdict.record --home DIR [--runs N] [--again] [--shared-machine]
+    python -m benchmarks.verdict.record --home DIR [--runs N] [--again [CASE ...]] [--shared-machine]
 
 Every run brings up its own Prometheus, control and reference backend (a fresh process, rooms and players made
 anew), loads it for half a minute and is judged valid or not, as `perf-pipeline run` does. The order of the
@@ -156,7 +156,7 @@ def main() -> int:
         "--home", type=Path, required=True, help="folder of the runs; goes on with what is there"
     )
     parser.add_argument("--runs", type=int, help="record the first so many only (default: all)")
-    parser.add_argument("--again", action="store_true", help="repeat good runs that were refused")
+    parser.add_argument("--again", nargs="*", metavar="CASE", help="repeat good runs that were refused")
     parser.add_argument("--shared-machine", action="store_true", help="keep runs of a busy machine")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the recording is written to")
     args = parser.parse_args()
@@ -166,7 +166,8 @@ def main() -> int:
     done = []
     for run in planned(SEED, same=SAME, each=EACH, spoilt=SPOILT)[: args.runs]:
         found = known(home, run)
-        if found is None or (args.again and refused(found)):
+        again = args.again is not None and refused(found) if found else False
+        if found is None or (again and run.label in (args.again or [run.label])):
             found = record(run, suite, home, tools, shared=args.shared_machine)
             said = "; ".join(found.reasons) or ("valid" if found.valid else "not valid by plan")
             print(f"{run.id} {run.label:20} CPU {found.cpu or 0:4.0%}  {said}", flush=True)
