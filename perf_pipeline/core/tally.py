@@ -43,7 +43,9 @@ class Share:
 
     @property
     def low(self) -> float:
-        return max(0.0, self._middle - self._half) if self.of else math.nan
+        if not self.of:
+            return math.nan
+        return max(0.0, self._middle - self._half) if self.count else 0.0
 
     @property
     def high(self) -> float:

@@ -10,6 +10,9 @@ from perf_pipeline.core.wording import count
 from perf_pipeline.report import formats as f
 
 
+_LARGE = 9.0
+
+
 @dataclass(frozen=True)
 class Table:
     """``columns``: as in ``terminal_parts.columns``; ``>`` is to the right."""
@@ -88,7 +91,7 @@ def _noise(found: Calibration) -> Table:
 def _of_quantile(one: QuantileNoise | None) -> tuple[str, str, str]:
     if one is None:
         return (f.NONE,) * 3
-    return f.percent(one.noise_ratio), f.percent(one.within_ratio), f.percent(one.detectable_ratio)
+    return f.percent(one.noise_ratio), f.percent(one.within_ratio), _size(one.detectable_ratio)
 
 
 def _power(found: Calibration) -> Table:
@@ -105,7 +108,7 @@ def _schedules(found: Calibration) -> Table:
         (
             f.duration(one.run_s),
             str(one.baseline_runs),
-            *(f.percent(ratio) for ratio in _sees(one)),
+            *(_size(ratio) for ratio in _sees(one)),
             "<" if one == found.recommended else "",
         )
         for one in found.schedules
@@ -117,6 +120,11 @@ def _schedules(found: Calibration) -> Table:
 
 def _sees(one: Schedule) -> Sequence[float]:
     return one.p50_ratio, one.p50_worst_ratio, one.p95_ratio, one.p95_worst_ratio
+
+
+def _size(ratio: float) -> str:
+    """Of a slowdown; beyond a factor of ten nobody needs a statistic to see it."""
+    return f.percent(ratio) if ratio < _LARGE else "over ×10"
 
 
 def markdown(found: Calibration, *, title: str) -> str:
