@@ -9,7 +9,6 @@ from perf_pipeline.core.calibration_model import Calibration, QuantileNoise, Rat
 from perf_pipeline.core.wording import count
 from perf_pipeline.report import formats as f
 
-
 _LARGE = 9.0
 
 
