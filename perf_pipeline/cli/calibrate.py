@@ -51,7 +51,9 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Replay the judge over its own history: false alarms, power, noise, and the schedule to choose.
+    """Say how far verdicts can be trusted here.
+
+    Replays the judge over its own history: false alarms, power, noise, and the schedule to choose.
 
     Makes identical runs of the target as it is (--runs), as ordinary runs that the baseline may take. Then
     all valid runs under the newest one's fingerprint are judged against each other, as they are and with

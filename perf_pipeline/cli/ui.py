@@ -18,7 +18,7 @@ WORKSPACE = "workspace.yaml"
 def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
-    """Start Dagster's UI and daemon on this project; Ctrl-C ends them."""
+    """Start Dagster's UI and daemon; Ctrl-C ends them."""
     from perf_pipeline.defs.instance import prepare_dagster_home  # noqa: PLC0415 - Dagster takes 2 s to import
 
     project = find_project()
