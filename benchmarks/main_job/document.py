@@ -14,8 +14,8 @@ HEAD = """# Evidence: the main job on real parts
 Made by `python -m benchmarks.main_job.evidence --home DIR`, then `python -m benchmarks.main_job.document`.
 Every line is one `perf-pipeline run multiplayer` as a user would start it (profile `{profile}`, k6 {k6},
 Prometheus {prometheus}, the reference backend, all on one shared machine of 2 cores), one after the other in
-one store. Processes left behind after any run: {left}. The words are those of the judge of that day: docs/verdict.md
-has the present one and what is measured of it.
+one store. Processes left behind after any run: {left}. The words are those of the
+judge of that day: docs/verdict.md has the present one and what is measured of it.
 
 ## What happened, and what was said
 """
