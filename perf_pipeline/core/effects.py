@@ -92,7 +92,7 @@ def _calm(voters: npt.NDArray[np.bool_], p: Floats) -> npt.NDArray[np.bool_]:
 def _effects(noise: Noise, log: Floats, error: Floats, near: float, voters: npt.NDArray[np.bool_]) -> Effects:
     runs = np.isfinite(log).sum(axis=0)
     total = np.nanmean(_completed(log - noise.level, noise.voters), axis=0)
-    common = common_part(total, _own_variance(noise, runs, near), voters)
+    common = common_part(total + noise.usual, _own_variance(noise, runs, near), voters) - noise.usual
     # Far fewer samples than in the baseline: a larger sampling error. A little larger is chance.
     sampling = np.nan_to_num(np.nanmean(error**2, axis=0))
     larger = np.where(sampling > 2 * noise.error**2, sampling - noise.error**2, 0.0)

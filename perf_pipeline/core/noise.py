@@ -42,6 +42,7 @@ class Noise:
 
     quantile: Quantile
     level: Floats  # log ms, at the baseline's usual common part; NaN: unknown
+    usual: Floats  # that common part: what the others' robust mean gives for the baseline's own average
     variance: Floats  # of one run's own noise
     degrees: Floats  # of freedom of ``variance``
     runs: npt.NDArray[np.int64]  # baseline runs that have this witness
@@ -91,9 +92,12 @@ def _learn(log: Floats, error: Floats, quantile: Quantile, control: bool) -> Noi
         own = np.nansum(rest**2, axis=0) / np.maximum(own_degrees, 0.5)
         variance, degrees = shrunk(own, own_degrees, within, quantile)
     shared = common_part(log - level, variance, np.broadcast_to(_of_all(log.shape[1], control), voters.shape))
+    # A robust mean of deviations whose plain mean is 0 is not 0 itself: what a figure is said against is.
+    usual = np.nan_to_num(np.nanmean(np.where(np.isfinite(log), common, np.nan), axis=0))
     return Noise(
         quantile=quantile,
-        level=np.where(runs > 0, level, np.nan),
+        level=np.where(runs > 0, level + usual, np.nan),
+        usual=usual,
         variance=variance,
         degrees=degrees,
         runs=runs,

@@ -36,7 +36,7 @@ class TestAllEndpointsSlower:
     def test_and_the_control_not_is_the_service(self):
         judgement = judged(run(77, service=1.2))
         assert judgement.common.verdict is Verdict.REGRESSED
-        assert "control -0.3 %: the service" in judgement.common.sentence
+        assert "control +0.1 %: the service" in judgement.common.sentence
         assert judgement.common.control_ratio == pytest.approx(1.0, abs=0.03)
         assert words(judgement) == {Verdict.REGRESSED}
         for one in judgement.endpoints.values():
