@@ -19,7 +19,7 @@ from perf_pipeline.core.noise import Noise, learn
 from perf_pipeline.core.quantiles import QUANTILES, RunFigures, figures
 from perf_pipeline.core.replay import Injection, replay, same_trials
 from perf_pipeline.core.tally import Share, Tally
-from perf_pipeline.core.verdict import judge
+from perf_pipeline.core.verdict import judge, measured_seconds
 from perf_pipeline.core.wording import count
 from perf_pipeline.suite import VerdictSettings
 
@@ -46,7 +46,7 @@ class HistoryJudge:
         self.control = all(control in run for run in runs)
         self._witnesses = [*names, control] if self.control else list(names)
         self._settings = settings
-        self._seconds = float(np.median([_seconds(run) for run in runs]))
+        self.seconds = float(np.median([measured_seconds(run) for run in runs]))  # how long a run measures
         self.figures = [figures(run, self._witnesses) for run in runs]
         self._known = {id(run): of_run for run, of_run in zip(runs, self.figures, strict=True)}
         self._runs = runs  # as long as we live no other run can have the id of one of these
@@ -59,16 +59,11 @@ class HistoryJudge:
             self._settings,
             control=self.control,
             most_runs=max(self._settings.runs, 1),
-            seconds=self._seconds,
+            seconds=self.seconds,
         )
 
     def _figures(self, run: RunSamples) -> RunFigures:
         return self._known.get(id(run)) or figures(run, self._witnesses)
-
-    @property
-    def seconds(self) -> float:
-        """How long a run measures."""
-        return self._seconds
 
 
 def calibrate(
@@ -163,12 +158,6 @@ def _endpoint(
 
 def _together(rates: Sequence[Rate]) -> Rate:
     return Rate.of_share(Share(sum(one.count for one in rates), sum(one.of for one in rates)))
-
-
-def _seconds(run: RunSamples) -> float:
-    """How long a run measured."""
-    ends = [float(one.t_ms[-1]) for one in run.values() if len(one.t_ms)]
-    return max(ends, default=0.0) / 1000.0
 
 
 def _known(value: float) -> float | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from perf_pipeline.core import looks
 from perf_pipeline.core.advice import Doubt, what_would_settle
-from perf_pipeline.core.effects import LARGEST, Effects, factor
+from perf_pipeline.core.effects import LARGEST, LARGEST_LOG, Effects, factor
 from perf_pipeline.core.model import Direction, Effect, EndpointVerdict, Judgement, Verdict
 from perf_pipeline.core.quantiles import QUANTILES, Floats
 from perf_pipeline.core.service import Service
@@ -255,4 +255,4 @@ def _signs(slower: Floats, slower_rate: float, faster: Floats, faster_rate: floa
 
 def _log1p(value: float) -> float:
     """No latency falls by more than 100 %: such a tolerance is bounded from above alone."""
-    return math.log1p(value) if value > -1 else -math.log(LARGEST)
+    return math.log1p(value) if value > -1 else -LARGEST_LOG

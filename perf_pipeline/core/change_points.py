@@ -21,8 +21,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtr
 
 MIN_SEGMENT = 5  # values on each side: fewer are a streak of luck as often as a level
 LAGS = 6  # correlation is looked for up to this part of the series
@@ -118,7 +117,7 @@ def _there_and_back(values: Floats, alpha: float) -> list[int]:
     there, back = int(first[best]), int(last[best])
     place = np.arange(n)
     t = _t(values, (place >= there) & (place < back))
-    return [there, back] if 2.0 * float(student.sf(t, n - 2)) * len(first) <= alpha * THERE_AND_BACK else []
+    return [there, back] if 2.0 * float(stdtr(n - 2, -t)) * len(first) <= alpha * THERE_AND_BACK else []
 
 
 def _equal(values: Floats) -> bool:
@@ -169,7 +168,7 @@ def without_outliers(values: Floats) -> Floats:
 
 def _supremum_tail(t: float, n: int) -> float:
     """Chance that the largest of all t of n independent values is at least this."""
-    x = float(norm.isf(student.sf(t, n - 2)))
+    x = -float(ndtri(stdtr(n - 2, -t)))
     if not math.isfinite(x):
         return 0.0
     if x < 1.5:  # the approximation is one of the tail

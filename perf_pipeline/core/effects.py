@@ -15,8 +15,8 @@ from perf_pipeline.core.noise import Noise, common_part
 from perf_pipeline.core.quantiles import Floats
 
 _NO_VOTE = 0.01  # so surprising an endpoint does not help to say what the others have in common
-_LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but must not overflow
-LARGEST = math.exp(_LARGEST_LOG)
+LARGEST_LOG = 30.0  # a factor of 1e13: beyond it figures mean nothing, but must not overflow
+LARGEST = math.exp(LARGEST_LOG)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def student(probability: float, degrees: Floats) -> Floats:
 
 def factor(log: float) -> float:
     """A log ratio as a factor, never beyond what figures can mean."""
-    return math.exp(min(max(log, -_LARGEST_LOG), _LARGEST_LOG)) if math.isfinite(log) else 1.0
+    return math.exp(min(max(log, -LARGEST_LOG), LARGEST_LOG)) if math.isfinite(log) else 1.0
 
 
 def estimate(noises: Sequence[Noise], log: Floats, error: Floats, near: float) -> list[Effects]:

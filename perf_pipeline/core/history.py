@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from perf_pipeline.core.change_points import (
     Cut,
@@ -182,7 +182,7 @@ def _half(noise: Floats, freedom: int, share: float, tail: float = 0.025) -> flo
     if power == 0.0:
         return 0.0
     deviation = math.sqrt(power / freedom * inflation(noise) * share)
-    return float(student.isf(tail, freedom)) * deviation
+    return -float(stdtrit(freedom, tail)) * deviation
 
 
 def _drift(

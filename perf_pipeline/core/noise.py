@@ -52,11 +52,6 @@ class Noise:
     common_spread: float  # standard deviation of what all endpoints share between runs
     voters: npt.NDArray[np.bool_]  # (witnesses, witnesses): whose votes make up the common part of each
 
-    @property
-    def separated(self) -> npt.NDArray[np.bool_]:
-        """Whether a common part can be told at all, per witness."""
-        return np.asarray(self.voters.any(axis=1))
-
     def next_run(self) -> Noise:
         """The same noise learnt from one more baseline run."""
         grown = self.degrees * (self.runs + 1) / np.maximum(self.runs, 1)
@@ -91,7 +86,7 @@ def _learn(log: Floats, error: Floats, quantile: Quantile, control: bool) -> Noi
         own_degrees = np.maximum(runs - 1 - 2 * seen + seen**2, 0.0)
         own = np.nansum(rest**2, axis=0) / np.maximum(own_degrees, 0.5)
         variance, degrees = shrunk(own, own_degrees, within, quantile)
-    shared = common_part(log - level, variance, np.broadcast_to(_of_all(log.shape[1], control), voters.shape))
+    shared = common_part(log - level, variance, _of_all(log.shape[1], control))
     # A robust mean of deviations whose plain mean is 0 is not 0 itself: what a figure is said against is.
     usual = np.nan_to_num(np.nanmean(np.where(np.isfinite(log), common, np.nan), axis=0))
     return Noise(
@@ -125,14 +120,15 @@ def _voters(witnesses: int, control: bool) -> npt.NDArray[np.bool_]:
 
 
 def _of_all(witnesses: int, control: bool) -> npt.NDArray[np.bool_]:
-    every = np.ones(witnesses, bool)
+    """One row of voters: every endpoint, not the control."""
+    every = np.ones((1, witnesses), bool)
     if control:
-        every[-1] = False
+        every[0, -1] = False
     return every
 
 
 def common_part(deviation: Floats, variance: Floats, voters: npt.NDArray[np.bool_]) -> Floats:
-    """What the voters of each witness have in common: (..., witnesses) for (..., witnesses).
+    """What the voters of each row of ``voters`` have in common: (..., rows) for (..., witnesses).
 
     A mean weighted by 1/variance, made robust with Tukey's biweight so that a changed endpoint is outvoted,
     not averaged in; starts at the median. 0 where nobody votes.

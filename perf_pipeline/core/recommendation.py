@@ -15,7 +15,7 @@ import numpy as np
 
 from perf_pipeline.core import looks
 from perf_pipeline.core.calibration_model import EndpointCalibration, QuantileNoise, Schedule
-from perf_pipeline.core.effects import Effects
+from perf_pipeline.core.effects import LARGEST_LOG, Effects
 from perf_pipeline.core.noise import Noise
 from perf_pipeline.core.quantiles import Floats
 from perf_pipeline.core.wording import count, listing, percent
@@ -24,7 +24,6 @@ from perf_pipeline.suite import MOST_RUNS, VerdictSettings
 TIMES = (1.0, 2.0, 4.0)
 BASELINE_RUNS = (3, 5, 8, 12, 20)
 _MOSTLY = 0.5  # of the variance
-_LARGEST_LOG = 30.0
 
 
 def quantile_noise(
@@ -83,7 +82,7 @@ def detectable(
     weights = float(looks.WEIGHTS[row, 0]), float(endpoints * looks.WEIGHTS.sum())
     log = looks.smallest_seen(effects, looks.ALARMS[most], weights, most)
     margin = math.log1p(looks.P95_MARGIN_SHARE * settings.tolerance_p95_ratio) if row else 0.0
-    seen: Floats = np.maximum(np.expm1(np.minimum(log + margin, _LARGEST_LOG)), settings.floor_ratio)
+    seen: Floats = np.maximum(np.expm1(np.minimum(log + margin, LARGEST_LOG)), settings.floor_ratio)
     return seen[:endpoints]
 
 

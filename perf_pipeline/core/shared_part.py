@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from perf_pipeline.core.change_points import OUTLIER, TO_DEVIATION, Floats, find_cuts
+from perf_pipeline.core.noise import LEAN_SPREAD
 
 ENDPOINTS_TO_SHARE = 3  # fewer endpoints cannot say what they have in common
 OTHERS_TO_SHARE = 4  # so many others say it without the one that is looked at
-STRENGTH_SPREAD = 0.2  # standard deviation of how strongly endpoints feel the machine, around 1
 _ALPHA = 1e-4  # of a change of all endpoints, which wander together
 
 
@@ -49,7 +49,7 @@ def own_part(log: Floats, number: int) -> Floats:
     if len(steps) < OTHERS_TO_SHARE:
         return mine - shared
     noise = TO_DEVIATION * float(np.median(np.abs(own_steps)))
-    weight = (noise / STRENGTH_SPREAD) ** 2
+    weight = (noise / LEAN_SPREAD) ** 2
     reach = OUTLIER * TO_DEVIATION * float(np.median(np.abs(steps)))
     steps = np.clip(steps, -reach, reach)
     off = np.clip(own_steps, -OUTLIER * noise, OUTLIER * noise)

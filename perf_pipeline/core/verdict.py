@@ -69,7 +69,7 @@ def compare(
         elsewhere=elsewhere,
         most_runs=most_runs,
         near=near,
-        seconds=max(_seconds(run) for run in candidates),
+        seconds=max(measured_seconds(run) for run in candidates),
     )
     return judgement.model_copy(
         update={
@@ -93,9 +93,9 @@ def judge(
     seconds: float = 0.0,
 ) -> Judgement:
     """As ``compare``, from each run's figures; ``control``: they hold one more witness than ``names``."""
-    shape = (len(QUANTILES), -1, len(names) + control)
+    shape = (len(QUANTILES), len(names) + control)
     old_log, old_error, new_log, new_error = (
-        np.moveaxis(np.array([getattr(run, what) for run in runs], float).reshape(-1, *shape[::2]), 0, 1)
+        np.moveaxis(np.array([getattr(run, what) for run in runs], float).reshape(-1, *shape), 0, 1)
         for runs in (baseline, candidates)
         for what in ("log", "error")
     )
@@ -143,7 +143,7 @@ def _there(
     return all(has) and 2 * sum(had) > len(had)
 
 
-def _seconds(run: Mapping[str, Samples]) -> float:
+def measured_seconds(run: Mapping[str, Samples]) -> float:
     """How long a run measured."""
     spans = [float(np.ptp(t)) / 1000.0 for t, _ in map(durations, run.values()) if len(t)]
     return max((span for span in spans if math.isfinite(span)), default=0.0)
