@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.series import Ended, run_series, silent, tell
 from perf_pipeline.cli.shared import (
     JsonOption,
     ProfileOption,
@@ -19,18 +19,17 @@ from perf_pipeline.cli.shared import (
     TargetOption,
     named_suite,
     open_store,
+    prepare,
     print_json,
-    prometheus_url,
+    take_prometheus,
     user_name,
 )
-from perf_pipeline.conventions import CONTROL, ENV_PROMETHEUS_URL, EXIT_INTERNAL
+from perf_pipeline.conventions import CONTROL, EXIT_INTERNAL
 from perf_pipeline.core.model import FollowUp, Outcome, RunRequest, RunSamples
 from perf_pipeline.core.wording import count
-from perf_pipeline.defs.asking import check_request
 from perf_pipeline.project import Project, find_project
 
 if TYPE_CHECKING:
-    from perf_pipeline.cli.series import Ended
     from perf_pipeline.store.values import StoredRun
 
 USUAL_RUNS = 0
@@ -60,9 +59,7 @@ def calibrate(
     slowdowns injected into their samples. Ctrl-C ends a run that is under way; finished ones are kept.
     """
     project = find_project()
-    url = prometheus_url(prometheus)
-    if url:
-        os.environ[ENV_PROMETHEUS_URL] = url
+    take_prometheus(prometheus)
     chosen = named_suite(project, suite)
     request = RunRequest(
         suite=chosen.name,
@@ -71,19 +68,16 @@ def calibrate(
         launched_by=f"{user_name()} (command line)",
         follow_up=FollowUp.NOBODY,  # else chance would decide how many runs there are
     )
-    check_request(chosen, request)
-    project.make_home()
-    with open_store(project):
-        pass  # a store that cannot be used is known before anything starts
-    say = _silent if quiet or as_json else _tell
+    prepare(project, chosen, request)
+    say = silent if quiet or as_json else tell
     _run_identical(project, request, runs, quiet=quiet or as_json)
 
     # Imported here: SciPy, polars and rich would keep `--help` waiting.
-    from perf_pipeline.core.calibration import ENOUGH_RUNS  # noqa: PLC0415
-    from perf_pipeline.core.calibration import calibrate as replay  # noqa: PLC0415
-    from perf_pipeline.report.calibration_words import markdown  # noqa: PLC0415
-    from perf_pipeline.report.terminal_calibration import print_calibration  # noqa: PLC0415
-    from perf_pipeline.store.alike import alike_runs  # noqa: PLC0415
+    from perf_pipeline.core.calibration import ENOUGH_RUNS  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.core.calibration import calibrate as replay  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.report.calibration_words import markdown  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.report.terminal_calibration import print_calibration  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.alike import alike_runs  # noqa: PLC0415 - keeps `--help` fast
 
     with open_store(project) as store:
         alike = alike_runs(store, chosen.name, request.target, request.profile)
@@ -116,7 +110,7 @@ def calibrate(
 
 def _samples(project: Project, runs: Sequence[StoredRun]) -> Mapping[str, RunSamples]:
     """Run id -> samples, oldest first; without those whose files were removed."""
-    from perf_pipeline.load.samples import load_samples  # noqa: PLC0415
+    from perf_pipeline.load.samples import load_samples  # noqa: PLC0415 - keeps `--help` fast
 
     found = {}
     for run in runs:
@@ -132,11 +126,9 @@ def _gone(number: int) -> list[str]:
 def _run_identical(project: Project, request: RunRequest, runs: int, *, quiet: bool) -> None:
     """Ends the command when one of them was not measured: the next would fare the same."""
     for number in range(1, runs + 1):
-        from perf_pipeline.cli.series import run_series  # noqa: PLC0415
-
         note = f"calibrate: identical run {number} of {runs}"
         if not quiet:
-            _tell(note)
+            tell(note)
         code, why = Outcome.CANCELLED.exit_code, "cancelled"
         with suppress(KeyboardInterrupt):  # before its first step: nothing was started or stored
             ended = run_series(project, request.model_copy(update={"note": note}), most=1, quiet=quiet)[-1]
@@ -159,11 +151,3 @@ def _why_to_stop(ended: Ended) -> int | None:
     if ended.result.internal_error or ended.stored.outcome is None:
         return EXIT_INTERNAL
     return None if ended.stored.measured else ended.stored.outcome.exit_code
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _silent(_line: str) -> None:
-    return

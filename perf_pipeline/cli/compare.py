@@ -34,7 +34,7 @@ def compare(
     Both must have been made the same way.
     """
     from perf_pipeline.core.verdict import compare as judge  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.report.terminal import print_compare  # noqa: PLC0415
+    from perf_pipeline.report.terminal import print_compare  # noqa: PLC0415 - keeps `--help` fast
 
     project = find_project()
     with open_store(project) as store:

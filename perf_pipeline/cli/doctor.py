@@ -64,8 +64,8 @@ def doctor(
 
 
 def _store(project: Project) -> Check:
-    from perf_pipeline.stack.doctor import Check  # noqa: PLC0415
-    from perf_pipeline.store.errors import StoreError  # noqa: PLC0415
+    from perf_pipeline.stack.doctor import Check  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.errors import StoreError  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.store.probe import look_at_store  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
 
     try:

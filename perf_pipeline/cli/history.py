@@ -40,8 +40,8 @@ def history(
     the first runs; whether the baseline spans a change; how many alarms there were, and how many confirmed.
     """
     # Imported here: SciPy and rich would keep `--help` waiting.
-    from perf_pipeline.report.terminal_history import print_history  # noqa: PLC0415
-    from perf_pipeline.store.past import read_past  # noqa: PLC0415
+    from perf_pipeline.report.terminal_history import print_history  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.past import read_past  # noqa: PLC0415 - keeps `--help` fast
 
     project = find_project()
     chosen = named_suite(project, suite)

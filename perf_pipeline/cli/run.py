@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,15 +18,14 @@ from perf_pipeline.cli.shared import (
     SuiteArgument,
     TargetOption,
     named_suite,
-    open_store,
+    prepare,
     print_json,
     print_record,
-    prometheus_url,
+    take_prometheus,
     user_name,
 )
-from perf_pipeline.conventions import ENV_PROMETHEUS_URL, EXIT_INTERNAL
+from perf_pipeline.conventions import EXIT_INTERNAL
 from perf_pipeline.core.model import FollowUp, Outcome, RunRecord, RunRequest, Verdict
-from perf_pipeline.defs.asking import check_request
 from perf_pipeline.project import find_project
 
 if TYPE_CHECKING:
@@ -62,9 +60,7 @@ def run(
     cannot be judged, 6 not ready (nothing was sent), 130 cancelled, 1 internal error.
     """
     project = find_project()
-    url = prometheus_url(prometheus)
-    if url:
-        os.environ[ENV_PROMETHEUS_URL] = url
+    take_prometheus(prometheus)
     chosen = named_suite(project, suite)
     request = RunRequest(
         suite=chosen.name,
@@ -75,10 +71,7 @@ def run(
         launched_by=f"{user_name()} (command line)",
         follow_up=FollowUp.NOBODY if no_confirm else FollowUp.CALLER,
     )
-    check_request(chosen, request)
-    project.make_home()
-    with open_store(project):
-        pass  # a store that cannot be used is known before anything starts
+    prepare(project, chosen, request)
     ended = run_series(project, request, most=chosen.verdict.runs, quiet=quiet or as_json)
     result, stored, record = ended[-1].result, ended[-1].stored, ended[-1].record
     code = exit_code(result, stored.outcome, record, require_verdict=require_verdict)

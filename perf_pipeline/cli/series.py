@@ -33,7 +33,7 @@ def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool)
     its first step.
     """
     series: list[Ended] = []
-    say = _silent if quiet else _tell
+    say = silent if quiet else tell
     say(f"{request.suite} on {request.target}, profile {request.profile}")
     wanted: RunRequest | None = request
     try:
@@ -55,7 +55,7 @@ def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool)
 
 
 def _run(project: Project, request: RunRequest, *, quiet: bool) -> Ended:
-    from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415
+    from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415 - rich is slow
     from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
 
     with LoadDisplay(quiet=quiet) as display:
@@ -78,9 +78,11 @@ def _next(ended: Ended, request: RunRequest) -> RunRequest | None:
     return next_request(ended.stored, launched_by=request.launched_by)
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """One line of progress to a person."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _silent(_line: str) -> None:
+def silent(_line: str) -> None:
+    """Nothing, in its place."""
     return

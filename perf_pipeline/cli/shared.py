@@ -15,7 +15,8 @@ import typer
 
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.conventions import ENV_PROMETHEUS_URL, REPORT_HTML
-from perf_pipeline.core.model import RunRecord, RunSamples
+from perf_pipeline.core.model import RunRecord, RunRequest, RunSamples
+from perf_pipeline.defs.asking import check_request
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.suite import USUAL_PROFILE, Suite
 from perf_pipeline.suite_file import discover_suites, load_suite
@@ -62,6 +63,21 @@ def named_suite(project: Project, name: str | None) -> Suite:
     if name not in found:
         raise RefusedError(f"no suite '{name}' in {project.root / 'k6'}; there is {names}.")
     return load_suite(found[name])
+
+
+def take_prometheus(option: str | None) -> None:
+    """Let this process use the Prometheus of the option. Raises RefusedError for what is no URL."""
+    url = prometheus_url(option)
+    if url:
+        os.environ[ENV_PROMETHEUS_URL] = url
+
+
+def prepare(project: Project, suite: Suite, request: RunRequest) -> None:
+    """Name all that is wrong before anything starts: the request, the home, the store."""
+    check_request(suite, request)
+    project.make_home()
+    with open_store(project):
+        pass
 
 
 def prometheus_url(option: str | None) -> str | None:
@@ -124,8 +140,8 @@ def samples_of(project: Project, record: RunRecord) -> RunSamples | None:
 def print_record(project: Project, record: RunRecord, suite: Suite) -> None:
     """The end of a run as a person reads it, with the place of its HTML report. ``suite``: of that run."""
     from perf_pipeline.report.terminal import print_run  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.report.view import build_view  # noqa: PLC0415
-    from perf_pipeline.store.past import past_of  # noqa: PLC0415
+    from perf_pipeline.report.view import build_view  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.past import past_of  # noqa: PLC0415 - keeps `--help` fast
 
     with open_store(project) as store:
         past = past_of(record, suite=suite, store=store)

@@ -25,7 +25,7 @@ class _Plots:
 def render_html(view: RunView) -> str:
     """The whole page. The same view gives the same bytes."""
     # Imports matplotlib, about a second: commands that write no report do not wait for it.
-    from perf_pipeline.report import history_plots, plots  # noqa: PLC0415
+    from perf_pipeline.report import history_plots, plots  # noqa: PLC0415 - matplotlib is slow
 
     endpoints = [
         (
