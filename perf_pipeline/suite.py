@@ -7,6 +7,7 @@ parsed away: durations are ``_ms`` or ``_s``, shares ``_ratio``, rates ``_per_s`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
@@ -15,8 +16,18 @@ from perf_pipeline.core.model import Frozen
 
 REFERENCE_BACKEND = "reference-backend"
 USUAL_PROFILE = "standard"
+LOCAL = "local"  # the target whose schedules and deploys are on from the start
 AUTOMATIC, MANUAL = "automatic", "manual"
 MOST_RUNS = 3  # of one revision for one verdict
+
+
+class DeploySource(StrEnum):
+    """Where a deploy is seen."""
+
+    MARKER = "marker"  # `perf-pipeline deploy`, called by whoever deploys
+    VERSION = "version"  # the target's own version endpoint
+    PROMETHEUS = "prometheus"  # a build-info metric
+    GITHUB = "github"  # its deployments
 
 
 class Objectives(Frozen):
@@ -104,9 +115,40 @@ class JsonPlace(Frozen):
 class Schedule(Frozen):
     """When a run starts by itself."""
 
+    name: str
     cron: str  # minute, hour, day of month, month, day of week
     timezone: str  # an IANA name, such as Asia/Taipei
     profile: str
+    enabled: bool = False  # from the start; a person may switch it in Dagster's UI
+
+
+class PrometheusPlace(Frozen):
+    """Where a Prometheus says which revision runs."""
+
+    url: str  # exact origin
+    query: str  # such as shop_build_info; one series for each replica
+    label: str  # of its series, that holds the revision
+
+
+class GithubPlace(Frozen):
+    """Whose deployments on GitHub are meant."""
+
+    repository: str  # owner/name
+    environment: str
+    token_from_env: str | None  # name of the variable; None: a public repository, asked without
+    api: str  # exact origin, GitHub Enterprise has its own
+
+
+class Deploys(Frozen):
+    """How deploys of a target are seen, and what is run after one. Markers count whatever the source."""
+
+    source: DeploySource
+    profile: str
+    settle_s: float  # from its first sight until the new revision is measured
+    enabled: bool = False  # the sensor looks at it
+    version: JsonPlace | None = None  # of source version
+    prometheus: PrometheusPlace | None = None  # of source prometheus
+    github: GithubPlace | None = None  # of source github
 
 
 class Target(Frozen):
@@ -121,7 +163,8 @@ class Target(Frozen):
     max_requests_per_s: float
     max_users: int
     max_duration_s: float
-    schedule: Schedule | None = None
+    schedules: tuple[Schedule, ...] = ()
+    deploys: Deploys | None = None  # None: only markers count, and the usual profile is run
     # A fixed-work process that is loaded in the same run. True: ours, started for the run where the generator
     # runs; a text: the exact origin of one that runs beside the target.
     control: bool | str = False
@@ -129,6 +172,14 @@ class Target(Frozen):
     def missing_secrets(self, environment: Mapping[str, str]) -> list[str]:
         """Names of the variables that its request headers need and that are not set, or empty."""
         return sorted(name for name in self.headers_from_env.values() if not environment.get(name))
+
+
+class ArchivePolicy(Frozen):
+    """What is kept of ended runs; runs in a baseline are always kept."""
+
+    keep_s: float = 400 * 86_400.0
+    runs: int = 1000  # the newest ones of each target
+    tsdb: bool = True  # with a snapshot of the run's own Prometheus
 
 
 class BaselinePolicy(Frozen):
@@ -161,6 +212,8 @@ class Suite(Frozen):
     allowed_origins: tuple[str, ...]
     baseline: BaselinePolicy = BaselinePolicy()
     verdict: VerdictSettings = VerdictSettings()
+    archive: ArchivePolicy = ArchivePolicy()
+    owners: tuple[str, ...] = ()  # as Dagster shows them: an e-mail address, or team:name
 
     @property
     def default_target(self) -> str:

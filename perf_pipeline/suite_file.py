@@ -24,6 +24,7 @@ from perf_pipeline.suite import (
     Suite,
     VerdictSettings,
 )
+from perf_pipeline.suite_automation import read_archive
 from perf_pipeline.suite_nodes import Problems, Section
 from perf_pipeline.suite_profiles import read_profiles
 from perf_pipeline.suite_script import check_script
@@ -31,6 +32,7 @@ from perf_pipeline.suite_targets import read_targets
 
 _SUITE_KEYS = (
     "description", "script", "endpoints", "profiles", "targets", "allowed_origins", "baseline", "verdict",
+    "archive", "owners",
 )  # fmt: skip
 _ENDPOINT_KEYS = ("method", "path", "weight", "slo", "metric", "record")
 _ENDPOINTS_EXAMPLE = (
@@ -75,6 +77,8 @@ def load_suite(path: Path) -> Suite:
         allowed_origins=origins,
         baseline=_read_baseline(top),
         verdict=_read_verdict(top),
+        archive=read_archive(top),
+        owners=tuple(top.scalars("owners", units.OWNER)),
     )
     script_problems = check_script(suite, top, endpoints_section, _shown)
     found = problems.sentences() + script_problems

@@ -52,6 +52,12 @@ def load_seconds(text: str) -> float:
     return duration_s
 
 
+def age_seconds(text: str) -> float:
+    """How long something is kept: ``90d``."""
+    number, _ = _quantity(text, ("d",), "d")
+    return number * 86_400.0
+
+
 def milliseconds(text: str) -> float:
     number, unit = _quantity(text, ("ms", "s"), "ms")
     return number * 1000 if unit == "s" else number

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perf_pipeline import suite_units as units
-from perf_pipeline.core.schedule import shortest_gap_s
 from perf_pipeline.origins import is_loopback
-from perf_pipeline.suite import REFERENCE_BACKEND, JsonPlace, Profile, Schedule, Target
+from perf_pipeline.suite import REFERENCE_BACKEND, Profile, Target
+from perf_pipeline.suite_automation import read_deploys, read_place, read_schedules
 from perf_pipeline.suite_nodes import Section
 
 _KEYS = (
-    "start", "base_url", "health", "revision", "data_volume", "headers_from_env", "limits", "schedule",
-    "control",
+    "start", "base_url", "health", "revision", "data_volume", "headers_from_env", "limits", "schedules",
+    "deploys", "control",
 )  # fmt: skip
-_PLACE_KEYS = ("path", "pointer")
 _LIMIT_KEYS = ("requests", "users", "duration")
-_SCHEDULE_KEYS = ("cron", "timezone", "profile")
 _START = units.Kind(units.one_of(REFERENCE_BACKEND), REFERENCE_BACKEND)
 
 
@@ -50,51 +48,20 @@ def _read_target(
         "limits", keys=_LIMIT_KEYS, example="limits: {requests: 50/s, users: 50, duration: 10m}"
     )
     headers = entry.section("headers_from_env", keys=units.HEADER)
+    revision = read_place(entry, "revision")
     return Target(
         name=name,
         base_url=base_url,
         health_path=entry.value("health", units.PATH),
-        revision=_read_place(entry, "revision"),
-        data_volume=_read_place(entry, "data_volume"),
+        revision=revision,
+        data_volume=read_place(entry, "data_volume"),
         headers_from_env={
             header: headers.value(header, units.ENVIRONMENT_VARIABLE) for header in headers.names()
         },
         max_requests_per_s=limits.value("requests", units.RATE),
         max_users=limits.value("users", units.COUNT),
         max_duration_s=limits.value("duration", units.DURATION),
-        schedule=_read_schedule(entry, profiles),
+        schedules=read_schedules(name, entry, profiles),
+        deploys=read_deploys(name, entry, profiles, revision),
         control=control,
     )
-
-
-def _read_place(entry: Section, key: str) -> JsonPlace | None:
-    if key not in entry:
-        return None
-    place = entry.section(key, keys=_PLACE_KEYS)
-    return JsonPlace(path=place.value("path", units.PATH), pointer=place.value("pointer", units.POINTER))
-
-
-def _read_schedule(entry: Section, profiles: Mapping[str, Profile]) -> Schedule | None:
-    if "schedule" not in entry:
-        return None
-    section = entry.section("schedule", keys=_SCHEDULE_KEYS)
-    schedule = Schedule(
-        cron=section.value("cron", units.CRON),
-        timezone=section.value("timezone", units.TIMEZONE),
-        profile=section.value("profile", units.NAME),
-    )
-    if not section.sound:
-        return schedule
-    if schedule.profile not in profiles:
-        hint = units.did_you_mean(schedule.profile, list(profiles))
-        section.problem(f"there is no profile '{schedule.profile}'{hint}", "profile")
-        return schedule
-    profile = profiles[schedule.profile]
-    load_s, gap_s = profile.warmup_s + profile.duration_s, shortest_gap_s(schedule)
-    if gap_s < load_s:
-        section.problem(
-            f"'{schedule.cron}' comes after {gap_s:g} s, but the load of {profile.name} alone takes"
-            f" {load_s:g} s; let it come less often or name a shorter profile",
-            "cron",
-        )
-    return schedule

@@ -185,6 +185,37 @@ def runs(text: str) -> int:
     return number
 
 
+def switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"'{text}' is neither true nor false")
+    return text == "true"
+
+
+def query(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; write a text")
+    return text
+
+
+def label(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError(f"'{text}' is not a label of Prometheus; write for example revision")
+    return text
+
+
+def repository(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", text):
+        raise ValueError(f"'{text}' is not a repository; write owner/name")
+    return text
+
+
+def owner(text: str) -> str:
+    """What Dagster takes for one."""
+    if not re.fullmatch(r"team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+", text):
+        raise ValueError(f"'{text}' is not an owner; write an e-mail address or for example team:backend")
+    return text
+
+
 WORDS = Kind(words, "what it is for")
 LATENCY = Kind(quantities.milliseconds, "300ms")
 PAUSE = Kind(quantities.seconds, "5s")
@@ -205,6 +236,12 @@ NAME = Kind(name, "join_room_latency")
 METRIC = Kind(metric, "join_room_latency")
 HEADER = Kind(header, "Authorization")
 ENVIRONMENT_VARIABLE = Kind(environment_variable, "STAGING_TOKEN")
+SWITCH = Kind(switch, "true")
+QUERY = Kind(query, "shop_build_info")
+LABEL = Kind(label, "revision")
+REPOSITORY = Kind(repository, "acme/shop")
+OWNER = Kind(owner, "team:backend")
+AGE = Kind(quantities.age_seconds, "365d")
 CRON = Kind(cron, "0 4 * * *")
 TIMEZONE = Kind(timezone, "UTC")
 RUNS = Kind(runs, "3")

@@ -143,6 +143,16 @@ class FollowUp(StrEnum):
     NOBODY = "nobody"  # it is judged as it is
 
 
+class Deploy(Frozen):
+    """One deploy of a target, as it was counted."""
+
+    number: int  # from 1 on, per suite and target; a rollback is a deploy of its own
+    revision: str
+    previous_revision: str | None  # of the deploy before; None: none is known
+    source: str  # marker, version, prometheus, github
+    seen_at: datetime  # first sight of the revision
+
+
 class RunRequest(Frozen):
     """What a person, a schedule or a sensor asked for."""
 
@@ -154,6 +164,7 @@ class RunRequest(Frozen):
     launched_by: str = "unknown"
     confirms: str | None = None  # id of the first run of the series that this one belongs to; None: it is it
     follow_up: FollowUp = FollowUp.SENSOR
+    deploy: Deploy | None = None  # after which it was started; None: no deploy started it
 
 
 # ------------------------------------------------------------------ values between steps

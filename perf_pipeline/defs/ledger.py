@@ -141,6 +141,7 @@ class Ledger:
                 launched_by=known.launched_by,
                 confirms=known.confirms,
                 follow_up=known.follow_up,
+                deploy=known.deploy,
             )
             self._own(request, known.base_url, exclusive=False)
 

@@ -54,6 +54,7 @@ def next_request(run: StoredRun, *, launched_by: str) -> RunRequest | None:
         launched_by=launched_by,
         confirms=run.series,
         follow_up=run.follow_up,
+        deploy=run.deploy,
     )
 
 

@@ -48,9 +48,10 @@ def alerting_rules(suite: Suite) -> str:
         alerts.benchmark_regressed(),
         alerts.benchmark_invalid(),
         *(
-            alerts.benchmark_missing(target, target.schedule)
+            alerts.benchmark_missing(target, schedule)
             for target in suite.targets.values()
-            if target.schedule is not None
+            for schedule in target.schedules
+            if schedule.enabled
         ),
     ]
     return rule_file(_HEADER, suite.name, f"{suite.name}-alerts", INTERVAL_S, rules)
@@ -60,7 +61,9 @@ class _Alerts:
     def __init__(self, suite: Suite) -> None:
         self._suite = suite.name
         self._series = Series(suite)
-        gaps = [longest_gap_s(each.schedule) for each in suite.targets.values() if each.schedule is not None]
+        gaps = [
+            longest_gap_s(one) for each in suite.targets.values() for one in each.schedules if one.enabled
+        ]
         self._news_s = max([NEWS_S, *(gap + OVERDUE_S for gap in gaps)])
 
     # ---- while a run goes on

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from perf_pipeline.core.model import (
+    Deploy,
     Effect,
     EndpointSlo,
     EndpointVerdict,
@@ -48,6 +49,7 @@ def stored_run(row: RunRow, *, measured: bool, in_baseline: bool) -> StoredRun:
         confirms=row.confirms,
         follow_up=FollowUp(row.follow_up),
         asks=row.asks or "",
+        deploy=Deploy.model_validate(row.deploy) if row.deploy else None,
         measured=measured,
         in_baseline=in_baseline,
     )

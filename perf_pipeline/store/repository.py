@@ -10,11 +10,13 @@ from __future__ import annotations
 from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
 from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.notices import Notices
 from perf_pipeline.store.runs import RunStore
 from perf_pipeline.store.series import SeriesReads
 from perf_pipeline.store.values import (
     BaselineMember,
     EndpointPoint,
+    Notice,
     Promotion,
     StoredBaseline,
     StoredRun,
@@ -24,6 +26,7 @@ __all__ = [
     "BaselineMember",
     "BusyError",
     "EndpointPoint",
+    "Notice",
     "Promotion",
     "Store",
     "StoreError",
@@ -32,5 +35,5 @@ __all__ = [
 ]
 
 
-class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites):
+class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices):
     """Use as a context manager, or call ``close()``."""

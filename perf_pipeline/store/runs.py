@@ -223,6 +223,7 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
         note=request.note,
         confirms=request.confirms,
         follow_up=request.follow_up.value,
+        deploy=request.deploy.model_dump(mode="json") if request.deploy else None,
         host="",
         owner_pid=0,
         owner_started=0.0,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from perf_pipeline.store.columns import UtcDateTime
 
 VERSION_TABLE = "perf_schema_version"  # Alembic's own; Dagster's is alembic_version
-SCHEMA_REVISION = "0003"  # newest migration; known here so that opening an up-to-date store needs no Alembic
+SCHEMA_REVISION = "0004"  # newest migration; known here so that opening an up-to-date store needs no Alembic
 
 
 class Base(DeclarativeBase):
@@ -63,6 +63,7 @@ class RunRow(Base):
     confirms: Mapped[str | None]  # the first run of its series; null: it is that one
     follow_up: Mapped[str]  # core.model.FollowUp
     asks: Mapped[str | None]  # why one more run of the series was asked for; null: none was
+    deploy: Mapped[dict[str, Any] | None]  # core.model.Deploy that started it
 
 
 class EndpointResultRow(Base):

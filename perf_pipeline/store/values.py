@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from perf_pipeline.core.model import Fingerprint, FollowUp, Frozen, Outcome, SloStatus, Verdict
+from perf_pipeline.core.model import Deploy, Fingerprint, FollowUp, Frozen, Outcome, SloStatus, Verdict
 
 
 class StoredRun(Frozen):
@@ -30,6 +30,7 @@ class StoredRun(Frozen):
     confirms: str | None = None  # the first run of its series; None: it is that one
     follow_up: FollowUp = FollowUp.NOBODY
     asks: str = ""  # why one more run of the series was asked for; empty: its outcome is final
+    deploy: Deploy | None = None  # that started it
     measured: bool  # a RunRecord is stored
     in_baseline: bool  # counts in a baseline at this moment
 
@@ -102,3 +103,13 @@ class StoredBaseline(Frozen):
     reason: str
     members: list[BaselineMember]
     promotions: list[Promotion]
+
+
+class Notice(Frozen):
+    """Something that a person should know of and that belongs to no run."""
+
+    at: datetime
+    kind: str
+    suite: str | None
+    target: str | None
+    sentence: str

@@ -51,8 +51,10 @@ def with_objective(suite: Suite, endpoint: str, **slo: float) -> Suite:
 
 
 def scheduled(suite: Suite, cron: str) -> Suite:
-    schedule = Schedule(cron=cron, timezone="UTC", profile="smoke")
-    targets = {name: each.model_copy(update={"schedule": schedule}) for name, each in suite.targets.items()}
+    schedule = Schedule(name="nightly", cron=cron, timezone="UTC", profile="smoke", enabled=True)
+    targets = {
+        name: each.model_copy(update={"schedules": (schedule,)}) for name, each in suite.targets.items()
+    }
     return suite.model_copy(update={"targets": targets})
 
 

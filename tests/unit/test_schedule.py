@@ -12,7 +12,7 @@ DAY = 24 * HOUR
 
 
 def every(cron: str, timezone: str = "UTC") -> Schedule:
-    return Schedule(cron=cron, timezone=timezone, profile="standard")
+    return Schedule(name="nightly", cron=cron, timezone=timezone, profile="standard")
 
 
 @pytest.mark.parametrize(

@@ -135,13 +135,17 @@ class TestAGoodSuite:
         assert staging.revision.pointer == "/git/sha"
 
     def test_may_have_a_schedule(self, folder: Path) -> None:
-        staging = "schedule: {cron: '30 4 * * mon-fri', timezone: Asia/Taipei, profile: half}\n    base_url"
+        staging = (
+            "schedules: {am: {cron: '30 4 * * mon-fri', timezone: Asia/Taipei, profile: half}}\n    base_url"
+        )
         (folder / "suite.yaml").write_text(GOOD.replace("base_url", staging))
         suite = load_suite(folder)
-        assert suite.targets["staging"].schedule == Schedule(
-            cron="30 4 * * mon-fri", timezone="Asia/Taipei", profile="half"
+        assert suite.targets["staging"].schedules == (
+            Schedule(
+                name="am", cron="30 4 * * mon-fri", timezone="Asia/Taipei", profile="half", enabled=False
+            ),
         )
-        assert suite.targets["local"].schedule is None
+        assert suite.targets["local"].schedules == ()
 
     def test_has_its_policies(self, suite: Suite) -> None:
         assert (suite.baseline.accept, suite.baseline.keep, suite.baseline.minimum) == ("manual", 5, 2)
@@ -440,7 +444,7 @@ class TestSchedules:
     @pytest.fixture
     def scheduling(self, breaking: Breaking) -> Callable[..., list[str]]:
         def scheduling(cron: str = "0 4 * * *", timezone: str = "UTC", profile: str = "half") -> list[str]:
-            schedule = f"schedule: {{cron: '{cron}', timezone: {timezone}, profile: {profile}}}"
+            schedule = f"schedules: {{am: {{cron: '{cron}', timezone: {timezone}, profile: {profile}}}}}"
             return breaking("    base_url:", f"    {schedule}\n    base_url:")
 
         return scheduling
@@ -461,7 +465,7 @@ class TestSchedules:
         self, scheduling: Callable[..., list[str]], cron: str, sentence: str
     ) -> None:
         assert scheduling(cron=cron) == [
-            f"suite.yaml:36: targets.staging.schedule.cron: '{cron}' {sentence};"
+            f"suite.yaml:36: targets.staging.schedules.am.cron: '{cron}' {sentence};"
             " write minute, hour, day, month and weekday, for example 0 4 * * *"
         ]
 
@@ -476,24 +480,27 @@ class TestSchedules:
         self, scheduling: Callable[..., list[str]], timezone: str, advice: str
     ) -> None:
         assert scheduling(timezone=timezone) == [
-            f"suite.yaml:36: targets.staging.schedule.timezone: '{timezone}' is not a time zone; {advice}"
+            f"suite.yaml:36: targets.staging.schedules.am.timezone: '{timezone}' is not a time zone; {advice}"
         ]
 
     def test_name_a_profile(self, scheduling: Callable[..., list[str]]) -> None:
         assert scheduling(profile="standrad") == [
-            "suite.yaml:36: targets.staging.schedule.profile: there is no profile 'standrad';"
+            "suite.yaml:36: targets.staging.schedules.am.profile: there is no profile 'standrad';"
             " did you mean 'standard'?"
         ]
 
     def test_leave_time_for_the_load(self, scheduling: Callable[..., list[str]]) -> None:
         assert scheduling(cron="*/5 * * * *", profile="people") == [
-            "suite.yaml:36: targets.staging.schedule.cron: '*/5 * * * *' comes after 300 s, but the load of"
-            " people alone takes 310 s; let it come less often or name a shorter profile"
+            "suite.yaml:36: targets.staging.schedules.am.cron: '*/5 * * * *' comes after 300 s, but the load"
+            " of people alone takes 310 s; let it come less often or name a shorter profile"
         ]
 
     def test_are_complete(self, breaking: Breaking) -> None:
-        assert breaking("    base_url:", "    schedule: {cron: 0 4 * * *, profile: half}\n    base_url:") == [
-            "suite.yaml:36: targets.staging.schedule: 'timezone' is missing; add for example 'timezone: UTC'"
+        assert breaking(
+            "    base_url:", "    schedules: {am: {cron: 0 4 * * *, profile: half}}\n    base_url:"
+        ) == [
+            "suite.yaml:36: targets.staging.schedules.am: 'timezone' is missing;"
+            " add for example 'timezone: UTC'"
         ]
 
 
@@ -589,7 +596,7 @@ class TestTheFile:
             (
                 "- a\n",
                 "must be a mapping with description, script, endpoints, profiles, targets, allowed_origins,"
-                " baseline, verdict",
+                " baseline, verdict, archive, owners",
             ),
         ],
     )
