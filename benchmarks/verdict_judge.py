@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perf_pipeline.core.model import Effect, Samples, Verdict
+from perf_pipeline.core.judgement import Effect, Verdict
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings
 

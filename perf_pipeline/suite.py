@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from perf_pipeline.core.model import Frozen
+from perf_pipeline.core.frozen import Frozen
 
 REFERENCE_BACKEND = "reference-backend"
 USUAL_PROFILE = "standard"

@@ -26,7 +26,8 @@ import httpx
 import psutil
 
 from benchmarks.monitoring.cost_suite import PROFILE, REQUESTS_PER_S, answering, make_suite
-from perf_pipeline.core.model import EndpointSlo, EndpointVerdict, Outcome, RunRequest, SloStatus, Verdict
+from perf_pipeline.core.judgement import EndpointVerdict, Verdict
+from perf_pipeline.core.model import EndpointSlo, Outcome, RunRequest, SloStatus
 from perf_pipeline.core.run_samples import baseline_band, end_samples, run_labels, running_samples
 from perf_pipeline.load.command import build_command
 from perf_pipeline.load.probe import K6, find_k6, probe

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perf_pipeline.conventions import CONTROL
-from perf_pipeline.core.model import Judgement, RunSamples
+from perf_pipeline.core.judgement import Judgement
+from perf_pipeline.core.model import RunSamples
 from perf_pipeline.core.tally import Share, Tally
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings

@@ -25,7 +25,8 @@ from perf_pipeline.cli.shared import (
     user_name,
 )
 from perf_pipeline.conventions import EXIT_INTERNAL
-from perf_pipeline.core.model import FollowUp, Outcome, RunRecord, RunRequest, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import FollowUp, Outcome, RunRecord, RunRequest
 from perf_pipeline.project import find_project
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perf_pipeline.core.effects import Effects, student
-from perf_pipeline.core.model import Effect
+from perf_pipeline.core.judgement import Effect
 from perf_pipeline.core.quantiles import Quantile
 from perf_pipeline.core.wording import count, percent
 

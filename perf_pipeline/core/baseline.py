@@ -28,7 +28,9 @@ from collections.abc import Sequence
 
 from perf_pipeline.core.confirmation import against_pinned, judged_together
 from perf_pipeline.core.fair_sample import why_unfair
-from perf_pipeline.core.model import VALID, Comparison, Direction, Frozen, Outcome, SloReport, Verdict
+from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.judgement import Comparison, Direction, Verdict
+from perf_pipeline.core.model import VALID, Outcome, SloReport
 from perf_pipeline.core.signs import TOGETHER, Signs, changed, signs_of
 from perf_pipeline.core.wording import count, listing
 from perf_pipeline.suite import MANUAL, BaselinePolicy, VerdictSettings

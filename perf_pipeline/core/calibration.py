@@ -14,7 +14,8 @@ import numpy as np
 
 from perf_pipeline.core import recommendation
 from perf_pipeline.core.calibration_model import Calibration, EndpointCalibration, QuantileNoise, Rate
-from perf_pipeline.core.model import Judgement, RunSamples
+from perf_pipeline.core.judgement import Judgement
+from perf_pipeline.core.model import RunSamples
 from perf_pipeline.core.noise import Noise, learn
 from perf_pipeline.core.quantiles import QUANTILES, RunFigures, figures
 from perf_pipeline.core.replay import Injection, replay, same_trials

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perf_pipeline.core.model import Frozen
+from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.core.tally import Share
 
 

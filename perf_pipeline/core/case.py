@@ -12,7 +12,7 @@ import numpy.typing as npt
 from perf_pipeline.core import looks
 from perf_pipeline.core.advice import Doubt, what_would_settle
 from perf_pipeline.core.effects import LARGEST, LARGEST_LOG, Effects, factor
-from perf_pipeline.core.model import Direction, Effect, EndpointVerdict, Judgement, Verdict
+from perf_pipeline.core.judgement import Direction, Effect, EndpointVerdict, Judgement, Verdict
 from perf_pipeline.core.quantiles import QUANTILES, Floats
 from perf_pipeline.core.service import Service
 from perf_pipeline.core.wording import change, count, interval, listing, milliseconds, percent

@@ -9,7 +9,8 @@ nothing to decide, and after ``verdict.runs`` loads.
 from __future__ import annotations
 
 from perf_pipeline.core.fair_sample import why_unfair
-from perf_pipeline.core.model import Comparison, FollowUp, Outcome, RunRequest, SloReport, Verdict
+from perf_pipeline.core.judgement import Comparison, Verdict
+from perf_pipeline.core.model import FollowUp, Outcome, RunRequest, SloReport
 from perf_pipeline.core.signs import changed
 from perf_pipeline.core.wording import listing
 from perf_pipeline.suite import AUTOMATIC, BaselinePolicy, VerdictSettings

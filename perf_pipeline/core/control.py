@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from perf_pipeline.conventions import CONTROL
-from perf_pipeline.core.model import ControlFigures, EndpointCount, RunSamples
+from perf_pipeline.core.judgement import ControlFigures
+from perf_pipeline.core.model import EndpointCount, RunSamples
 from perf_pipeline.suite import Profile
 
 # As many as an endpoint gets in the usual two minutes: a longer run needs no more.

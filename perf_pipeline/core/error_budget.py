@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from perf_pipeline.core.model import VALID, Frozen, Outcome
+from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.model import VALID, Outcome
 from perf_pipeline.core.wording import count, percent
 
 QUARTER_DAYS = 91

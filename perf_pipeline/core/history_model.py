@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from perf_pipeline.core.error_budget import ErrorBudget
-from perf_pipeline.core.model import Frozen
+from perf_pipeline.core.frozen import Frozen
 
 ALL_ENDPOINTS = "all endpoints together"
 

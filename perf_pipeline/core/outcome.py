@@ -7,16 +7,8 @@ cancelled, lost) are decided where they happen.
 from __future__ import annotations
 
 from perf_pipeline.core.confirmation import judged_together
-from perf_pipeline.core.model import (
-    Comparison,
-    Effect,
-    EndpointVerdict,
-    Outcome,
-    Reason,
-    SloReport,
-    SloStatus,
-    Verdict,
-)
+from perf_pipeline.core.judgement import Comparison, Effect, EndpointVerdict, Verdict
+from perf_pipeline.core.model import Outcome, Reason, SloReport, SloStatus
 from perf_pipeline.core.signs import changed
 from perf_pipeline.core.wording import change, count, interval, listing
 

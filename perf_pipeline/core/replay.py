@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perf_pipeline.core.model import Judgement, RunSamples, Samples
+from perf_pipeline.core.judgement import Judgement
+from perf_pipeline.core.model import RunSamples, Samples
 from perf_pipeline.core.tally import Tally, Trial
 
 MAX_CANDIDATES = 3

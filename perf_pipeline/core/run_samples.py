@@ -12,14 +12,9 @@ from statistics import median
 from typing import Protocol
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import (
-    EndpointSlo,
-    EndpointVerdict,
-    Frozen,
-    Outcome,
-    RunRecord,
-    SloStatus,
-)
+from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.judgement import EndpointVerdict
+from perf_pipeline.core.model import EndpointSlo, Outcome, RunRecord, SloStatus
 from perf_pipeline.suite import Profile, Suite
 
 P50, P95 = "0.5", "0.95"

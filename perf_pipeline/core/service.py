@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perf_pipeline.core.effects import Effects, factor, student
-from perf_pipeline.core.model import CommonEffect, Direction, Verdict
+from perf_pipeline.core.judgement import CommonEffect, Direction, Verdict
 from perf_pipeline.core.noise import MIN_OTHERS
 from perf_pipeline.core.wording import change, percent
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
-from perf_pipeline.core.model import (
+from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.judgement import (
     CommonEffect,
     Comparison,
     Direction,
     EndpointVerdict,
-    Frozen,
     Judgement,
     Verdict,
 )

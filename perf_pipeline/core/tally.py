@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from perf_pipeline.core.model import Judgement, RunSamples, Verdict
+from perf_pipeline.core.judgement import Judgement, Verdict
+from perf_pipeline.core.model import RunSamples
 
 _Z = 1.959964
 

@@ -24,12 +24,8 @@ import numpy as np
 from perf_pipeline.core import looks, service
 from perf_pipeline.core.case import Case
 from perf_pipeline.core.effects import estimate
-from perf_pipeline.core.model import (
-    EndpointVerdict,
-    Judgement,
-    Samples,
-    Verdict,
-)
+from perf_pipeline.core.judgement import EndpointVerdict, Judgement, Verdict
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.noise import learn
 from perf_pipeline.core.quantiles import P50, P95, QUANTILES, RunFigures, durations, figures
 from perf_pipeline.core.service import Elsewhere, Stalled

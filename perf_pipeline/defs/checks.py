@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
-from perf_pipeline.core.model import Comparison, Effect, EndpointSlo, SloReport, SloStatus, Verdict
+from perf_pipeline.core.judgement import Comparison, Effect, Verdict
+from perf_pipeline.core.model import EndpointSlo, SloReport, SloStatus
 from perf_pipeline.report import formats
 from perf_pipeline.report.words import VERDICTS
 from perf_pipeline.suite import Suite

@@ -10,19 +10,8 @@ from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
 from perf_pipeline.core.confirmation import most_runs
 from perf_pipeline.core.control import control_figures
-from perf_pipeline.core.model import (
-    BaselineRef,
-    Comparison,
-    EndpointVerdict,
-    Fingerprint,
-    Judgement,
-    LoadResult,
-    Outcome,
-    RunSamples,
-    Series,
-    SloReport,
-    Verdict,
-)
+from perf_pipeline.core.judgement import BaselineRef, Comparison, EndpointVerdict, Judgement, Series, Verdict
+from perf_pipeline.core.model import Fingerprint, LoadResult, Outcome, RunSamples, SloReport
 from perf_pipeline.core.service import Elsewhere
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.defs.series import Earlier, earlier_runs

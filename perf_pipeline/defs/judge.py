@@ -15,15 +15,8 @@ from dagster import (
     asset,
 )
 
-from perf_pipeline.core.model import (
-    Comparison,
-    LoadResult,
-    Outcome,
-    PrometheusSnapshot,
-    RunReport,
-    SloReport,
-    StackState,
-)
+from perf_pipeline.core.judgement import Comparison
+from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport, SloReport, StackState
 from perf_pipeline.core.slo import slo_report as judge_slos
 from perf_pipeline.defs import checks, metadata
 from perf_pipeline.defs.comparing import compare_with_baseline

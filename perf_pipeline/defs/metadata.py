@@ -10,15 +10,8 @@ from typing import Any
 
 from dagster import MetadataValue
 
-from perf_pipeline.core.model import (
-    Comparison,
-    LoadResult,
-    Outcome,
-    PrometheusSnapshot,
-    RunReport,
-    SloReport,
-    StackState,
-)
+from perf_pipeline.core.judgement import Comparison
+from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport, SloReport, StackState
 from perf_pipeline.report import formats, markdown
 from perf_pipeline.report.view import reconciliation_views
 from perf_pipeline.report.words import NOT_COMPARED, SLO_STATUSES, VERDICTS

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from perf_pipeline.core.confirmation import why_one_more
+from perf_pipeline.core.judgement import Comparison
 from perf_pipeline.core.model import (
-    Comparison,
     LoadResult,
     PrometheusSnapshot,
     RunRecord,

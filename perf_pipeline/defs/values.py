@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from dagster import DagsterInstance, DagsterRun, Failure, InputContext, IOManager, OutputContext
 
 from perf_pipeline.conventions import VALUES_FOLDER
-from perf_pipeline.core.model import Frozen
+from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.defs.naming import FIRST_STEP, step_name
 from perf_pipeline.files import write_whole
 from perf_pipeline.project import run_folder

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import Outcome, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Outcome
 from perf_pipeline.core.schedule import longest_gap_s
 from perf_pipeline.monitoring.alert_text import Asked, Question, label
 from perf_pipeline.monitoring.promql import aggregate, call, lines, over, selector, steps

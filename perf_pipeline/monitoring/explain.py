@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import Frozen
+from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.monitoring.located_json import LINE, located
 from perf_pipeline.suite import Endpoint, Suite
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perf_pipeline.core.model import Effect, EndpointSlo, EndpointVerdict, RunRecord
+from perf_pipeline.core.judgement import Effect, EndpointVerdict
+from perf_pipeline.core.model import EndpointSlo, RunRecord
 from perf_pipeline.report import formats as f
 from perf_pipeline.report.traces import Trace
 from perf_pipeline.report.words import NOT_COMPARED, SLO_STATUSES, VERDICTS, Badge

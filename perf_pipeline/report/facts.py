@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import CpuUse, Outcome, RunRecord, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import CpuUse, Outcome, RunRecord
 from perf_pipeline.core.wording import count, listing
 from perf_pipeline.report import formats as f
 

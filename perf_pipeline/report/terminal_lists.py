@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from perf_pipeline.core.model import Effect, Judgement, RunRecord
+from perf_pipeline.core.judgement import Effect, Judgement
+from perf_pipeline.core.model import RunRecord
 from perf_pipeline.report import formats as f
 from perf_pipeline.report.facts import revision
 from perf_pipeline.report.terminal_parts import aside, bullet, columns, headline, mark, print_parts, word

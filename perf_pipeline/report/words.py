@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perf_pipeline.core.model import Outcome, SloStatus, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Outcome, SloStatus
 
 GOOD, BAD, WARN, NEUTRAL = "good", "bad", "warn", "neutral"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perf_pipeline.core.model import VALID, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import VALID
 from perf_pipeline.core.wording import count
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun

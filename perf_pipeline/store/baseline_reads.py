@@ -10,7 +10,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import Waiting
-from perf_pipeline.core.model import VALID, BaselineRef, Fingerprint
+from perf_pipeline.core.judgement import BaselineRef
+from perf_pipeline.core.model import VALID, Fingerprint
 from perf_pipeline.core.signs import Signs
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.database import Database

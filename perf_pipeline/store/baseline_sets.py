@@ -9,7 +9,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
-from perf_pipeline.core.model import VALID, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import VALID
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.suite import BaselinePolicy

@@ -7,17 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from perf_pipeline.core.model import (
-    Deploy,
-    Effect,
-    EndpointSlo,
-    EndpointVerdict,
-    FollowUp,
-    Outcome,
-    RunRecord,
-    SloStatus,
-    Verdict,
-)
+from perf_pipeline.core.judgement import Effect, EndpointVerdict, Verdict
+from perf_pipeline.core.model import Deploy, EndpointSlo, FollowUp, Outcome, RunRecord, SloStatus
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, EndpointPoint, Promotion, StoredRun

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from perf_pipeline.core.model import Deploy, Fingerprint, FollowUp, Frozen, Outcome, SloStatus, Verdict
+from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Deploy, Fingerprint, FollowUp, Outcome, SloStatus
 
 
 class StoredRun(Frozen):

@@ -13,7 +13,8 @@ import builders
 import numpy as np
 
 from perf_pipeline.core import load_conduct
-from perf_pipeline.core.model import Direction, Judgement, RunSamples, Verdict
+from perf_pipeline.core.judgement import Direction, Judgement, Verdict
+from perf_pipeline.core.model import RunSamples
 from perf_pipeline.defs import comparing
 
 ENDPOINT = "get_game_data"

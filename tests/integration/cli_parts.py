@@ -18,7 +18,8 @@ from builders import fingerprint, samples
 from store_parts import at, begun, measured, ran, saved
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import Fingerprint, Outcome, Samples, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Fingerprint, Outcome, Samples
 from perf_pipeline.monitoring.generate import generated_files
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite_file import load_suite

@@ -10,7 +10,8 @@ from builders import ENDPOINTS, STARTED, endpoint_slo, fingerprint, slo_report
 from store_parts import POLICY, measured, saved
 
 from perf_pipeline.core.baseline import BaselineDecision
-from perf_pipeline.core.model import Fingerprint, Outcome, RunRecord, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Fingerprint, Outcome, RunRecord
 from perf_pipeline.store.repository import Store
 
 OWN, COMMON = 0.03, 0.1  # standard deviations in log, of an endpoint and of all of them

@@ -19,17 +19,8 @@ from builders import (
 )
 
 from perf_pipeline.core.baseline import baseline_decision
-from perf_pipeline.core.model import (
-    CommonEffect,
-    Direction,
-    Fingerprint,
-    Judgement,
-    Outcome,
-    RunRecord,
-    RunRequest,
-    Series,
-    Verdict,
-)
+from perf_pipeline.core.judgement import CommonEffect, Direction, Judgement, Series, Verdict
+from perf_pipeline.core.model import Fingerprint, Outcome, RunRecord, RunRequest
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 

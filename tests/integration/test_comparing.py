@@ -10,7 +10,7 @@ import pytest
 from builders import load_result, samples, slo_report, suite
 from store_parts import at, begun, ran
 
-from perf_pipeline.core.model import Comparison
+from perf_pipeline.core.judgement import Comparison
 from perf_pipeline.defs.comparing import compare_with_baseline
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import BaselinePolicy

@@ -27,7 +27,8 @@ from store_parts import (
     undecided,
 )
 
-from perf_pipeline.core.model import Direction, Outcome, Verdict
+from perf_pipeline.core.judgement import Direction, Verdict
+from perf_pipeline.core.model import Outcome
 from perf_pipeline.store.database import POSTGRES_LOCK
 from perf_pipeline.store.probe import look_at_store
 from perf_pipeline.store.repository import BusyError, Store, StoreError

@@ -13,17 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from perf_pipeline.core.model import (
+from perf_pipeline.core.judgement import (
     BaselineRef,
     CommonEffect,
     Comparison,
-    CpuUse,
     Effect,
+    EndpointVerdict,
+    Judgement,
+    Verdict,
+)
+from perf_pipeline.core.model import (
+    CpuUse,
     EndpointCount,
     EndpointSlo,
-    EndpointVerdict,
     Fingerprint,
-    Judgement,
     LoadResult,
     Outcome,
     PrometheusFigures,
@@ -35,7 +38,6 @@ from perf_pipeline.core.model import (
     SloReport,
     SloStatus,
     StackState,
-    Verdict,
 )
 from perf_pipeline.suite import Endpoint, MinSamples, Objectives, Profile, Stage, Suite, Target
 

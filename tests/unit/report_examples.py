@@ -7,19 +7,8 @@ from collections.abc import Mapping
 import builders
 import numpy as np
 
-from perf_pipeline.core.model import (
-    Comparison,
-    EndpointSlo,
-    FollowUp,
-    Judgement,
-    Outcome,
-    Reason,
-    RunRecord,
-    Samples,
-    Series,
-    SloStatus,
-    Verdict,
-)
+from perf_pipeline.core.judgement import Comparison, Judgement, Series, Verdict
+from perf_pipeline.core.model import EndpointSlo, FollowUp, Outcome, Reason, RunRecord, Samples, SloStatus
 
 Run = Mapping[str, Samples]
 BASELINE: list[Run] = [builders.samples(seed=seed, run_noise=0.03) for seed in range(1, 6)]

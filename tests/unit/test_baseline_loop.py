@@ -14,7 +14,8 @@ from builders import samples, slo_report
 
 from perf_pipeline.core.baseline import BaselineDecision, Waiting, baseline_decision
 from perf_pipeline.core.confirmation import why_one_more
-from perf_pipeline.core.model import Comparison, Judgement, Outcome, RunRequest, Samples, Series, Verdict
+from perf_pipeline.core.judgement import Comparison, Judgement, Series, Verdict
+from perf_pipeline.core.model import Outcome, RunRequest, Samples
 from perf_pipeline.core.outcome import decide_outcome
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import MOST_RUNS, BaselinePolicy, VerdictSettings

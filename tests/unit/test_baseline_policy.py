@@ -16,17 +16,8 @@ from builders import (
 )
 
 from perf_pipeline.core.baseline import BaselineDecision, Waiting, baseline_decision
-from perf_pipeline.core.model import (
-    BaselineRef,
-    CommonEffect,
-    Comparison,
-    Direction,
-    Outcome,
-    Reason,
-    Series,
-    SloStatus,
-    Verdict,
-)
+from perf_pipeline.core.judgement import BaselineRef, CommonEffect, Comparison, Direction, Series, Verdict
+from perf_pipeline.core.model import Outcome, Reason, SloStatus
 from perf_pipeline.core.signs import TOGETHER, Signs
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 

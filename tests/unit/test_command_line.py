@@ -15,7 +15,8 @@ from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.past import suite_as_recorded
 from perf_pipeline.cli.run import exit_code
 from perf_pipeline.cli.shared import user_name
-from perf_pipeline.core.model import Comparison, Judgement, Outcome, RunRecord, Verdict
+from perf_pipeline.core.judgement import Comparison, Judgement, Verdict
+from perf_pipeline.core.model import Outcome, RunRecord
 from perf_pipeline.defs.launch import LaunchResult
 from perf_pipeline.report.facts import repeat_command
 from perf_pipeline.report.view import build_view

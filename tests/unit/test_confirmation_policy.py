@@ -8,18 +8,8 @@ import pytest
 from builders import comparison, endpoint_slo, judgement, slo_report
 
 from perf_pipeline.core.confirmation import why_one_more
-from perf_pipeline.core.model import (
-    BaselineRef,
-    CommonEffect,
-    Comparison,
-    FollowUp,
-    Outcome,
-    Reason,
-    RunRequest,
-    Series,
-    SloStatus,
-    Verdict,
-)
+from perf_pipeline.core.judgement import BaselineRef, CommonEffect, Comparison, Series, Verdict
+from perf_pipeline.core.model import FollowUp, Outcome, Reason, RunRequest, SloStatus
 from perf_pipeline.core.outcome import not_final
 from perf_pipeline.suite import BaselinePolicy, VerdictSettings
 

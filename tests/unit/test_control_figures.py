@@ -8,7 +8,8 @@ import report_examples
 
 from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.control import control_figures, without_control
-from perf_pipeline.core.model import ControlFigures, RunRecord, Samples
+from perf_pipeline.core.judgement import ControlFigures
+from perf_pipeline.core.model import RunRecord, Samples
 from perf_pipeline.report.markdown import render_markdown
 from perf_pipeline.report.view import build_view
 

@@ -12,7 +12,8 @@ from builders import (
     slo_report,
 )
 
-from perf_pipeline.core.model import CommonEffect, Judgement, Outcome, Reason, SloStatus, Verdict
+from perf_pipeline.core.judgement import CommonEffect, Judgement, Verdict
+from perf_pipeline.core.model import Outcome, Reason, SloStatus
 from perf_pipeline.core.outcome import decide_outcome
 
 SHORT = Reason(name="generator_short", sentence="the generator was short")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from builders import endpoint_samples, endpoint_verdict, samples
 
-from perf_pipeline.core.model import Judgement, RunSamples, Verdict
+from perf_pipeline.core.judgement import Judgement, Verdict
+from perf_pipeline.core.model import RunSamples
 from perf_pipeline.core.replay import Injection, inject, judged, replay, same_trials, without
 from perf_pipeline.core.tally import Share, Tally, Trial
 

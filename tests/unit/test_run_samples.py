@@ -9,7 +9,8 @@ import builders
 import pytest
 
 from perf_pipeline import conventions as names
-from perf_pipeline.core.model import Outcome, Reason, SloStatus, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Outcome, Reason, SloStatus
 from perf_pipeline.core.run_samples import (
     SeriesSample,
     baseline_band,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 from builders import ENDPOINTS, endpoint_samples, samples
 
-from perf_pipeline.core.model import Judgement, Samples, Verdict
+from perf_pipeline.core.judgement import Judgement, Verdict
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings
 

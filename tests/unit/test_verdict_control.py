@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from builders import ENDPOINTS, endpoint_samples, samples
 
-from perf_pipeline.core.model import Direction, Samples, Verdict
+from perf_pipeline.core.judgement import Direction, Verdict
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.service import Elsewhere
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings

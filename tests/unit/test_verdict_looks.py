@@ -7,7 +7,7 @@ import pytest
 from builders import samples
 
 from perf_pipeline.core import looks
-from perf_pipeline.core.model import Verdict
+from perf_pipeline.core.judgement import Verdict
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings
 

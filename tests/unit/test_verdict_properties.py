@@ -10,7 +10,8 @@ from builders import ENDPOINTS, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perf_pipeline.core.model import Judgement, Samples
+from perf_pipeline.core.judgement import Judgement
+from perf_pipeline.core.model import Samples
 from perf_pipeline.core.verdict import compare
 from perf_pipeline.suite import VerdictSettings
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from perf_pipeline.core.model import Outcome, Verdict
+from perf_pipeline.core.judgement import Verdict
+from perf_pipeline.core.model import Outcome
 from perf_pipeline.monitoring.dashboards.looks import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW
 
 OUTCOMES: dict[str, tuple[str, str]] = {
