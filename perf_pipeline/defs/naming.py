@@ -13,6 +13,16 @@ DAGSTER_TAG_SERIES_NUMBER = "perf/series_number"
 # Host, pid and start time (Unix seconds) of the process that executes it; the UI shows no tag that begins so.
 DAGSTER_TAG_OWNER = ".dagster/perf_owner"
 
+# Whatever an instance says under `run_retries`: a second load is another benchmark, which somebody asks for.
+NEVER_RETRIED = {"dagster/max_retries": "0"}
+
+# The order in which runs that wait begin: Dagster's tag ``dagster/priority``, the higher first. A run that a
+# person starts in the UI carries none, which counts as 0.
+PRIORITY_CONFIRMATION = 10  # neighbouring runs resemble each other: at once, before the target changes
+PRIORITY_PERSON = 0
+PRIORITY_DEPLOY = -10
+PRIORITY_SCHEDULE = -20
+
 FIRST_STEP = "monitoring_stack"
 LOAD_STEP = "load_test"
 REPORT_STEP = "run_report"

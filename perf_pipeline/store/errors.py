@@ -8,4 +8,8 @@ class StoreError(Exception):
 
 
 class BusyError(StoreError):
-    """Another benchmark is in the way: on this generator, against this target, or of the same series."""
+    """Another benchmark is in the way: on this generator, or against this target. It will end."""
+
+
+class SupersededError(BusyError):
+    """Another benchmark of the same series came first: this one is not needed, and waiting does not help."""

@@ -41,6 +41,7 @@ def stored_run(row: RunRow, *, measured: bool, in_baseline: bool) -> StoredRun:
         follow_up=FollowUp(row.follow_up),
         asks=row.asks or "",
         deploy=Deploy.model_validate(row.deploy) if row.deploy else None,
+        waits=row.waits or "",
         measured=measured,
         in_baseline=in_baseline,
     )

@@ -11,12 +11,14 @@ from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.notices import Notices
+from perf_pipeline.store.pauses import Pauses
 from perf_pipeline.store.runs import RunStore
 from perf_pipeline.store.series import SeriesReads
 from perf_pipeline.store.values import (
     BaselineMember,
     EndpointPoint,
     Notice,
+    Pause,
     Promotion,
     StoredBaseline,
     StoredRun,
@@ -27,6 +29,7 @@ __all__ = [
     "BusyError",
     "EndpointPoint",
     "Notice",
+    "Pause",
     "Promotion",
     "Store",
     "StoreError",
@@ -35,5 +38,5 @@ __all__ = [
 ]
 
 
-class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices):
+class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices, Pauses):
     """Use as a context manager, or call ``close()``."""

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
 from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, RunRequest
 from perf_pipeline.store.database import Database
-from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.mapping import (
     endpoint_point,
     endpoint_row,
@@ -23,6 +22,7 @@ from perf_pipeline.store.mapping import (
 from perf_pipeline.store.run_queries import stored_runs, stored_runs_query
 from perf_pipeline.store.series import refuse_superseded
 from perf_pipeline.store.tables import EndpointResultRow, RunRow
+from perf_pipeline.store.turns import refuse_out_of_turn
 from perf_pipeline.store.values import EndpointPoint, StoredRun
 
 CANDIDATES_SHOWN = 5
@@ -44,6 +44,8 @@ class RunStore(Database):
         base_url: str | None = None,
         exclusive: bool = False,
         elsewhere_since: datetime | None = None,
+        waits: str | None = None,
+        priority: int = 0,
     ) -> None:
         """Write down that a run has begun, owned by one process (pid and its start in Unix seconds).
 
@@ -52,20 +54,33 @@ class RunStore(Database):
         until ``save_record`` replaces it.
 
         ``exclusive``: raises BusyError when another run is under way on this host or against this base URL,
-        or when the run would confirm one that asks for no further run; call ``mark_lost`` first, so that a
-        dead run does not block. Whether one on another host still lives cannot be seen: one that began before
-        ``elsewhere_since`` is taken for dead. Raises StoreError.
+        or waits on this host with a higher ``priority`` or longer, and SupersededError when the run would
+        confirm one that asks for no further run; call ``mark_lost`` first, so that a dead run does not block.
+        Whether one on another host still lives cannot be seen: one that began before ``elsewhere_since`` is
+        taken for dead. ``waits``: it has not begun, but waits in line for whom this names; its time starts
+        anew when it begins. Raises StoreError.
         """
         with self._writing() as session:
             if exclusive:
-                _refuse_second(session, run_id, host, base_url, elsewhere_since)
                 refuse_superseded(session, run_id, request)
+                refuse_out_of_turn(
+                    session,
+                    run_id,
+                    host=host,
+                    base_url=base_url,
+                    elsewhere_since=elsewhere_since,
+                    priority=priority,
+                    at=at,
+                )
             row = session.get(RunRow, run_id)
             if row is None:
                 row = _new_run(run_id, request, run_folder, at)
                 session.add(row)
             elif outcome_of(row) not in MEASURED:
                 row.outcome, row.sentence, row.ended_at = None, "", None
+            if row.waits is not None and waits is None:
+                row.started_at = at
+            row.waits, row.priority = waits, priority if waits is not None else None
             row.owner_pid, row.owner_started, row.host = owner_pid, owner_started, host
             row.base_url = base_url or row.base_url
 
@@ -81,6 +96,7 @@ class RunStore(Database):
             if outcome_of(row) in MEASURED:
                 return False
             row.outcome, row.sentence, row.ended_at = outcome.value, sentence, at
+            row.waits = row.priority = None
             return True
 
     def save_record(self, record: RunRecord, at: datetime) -> None:
@@ -132,7 +148,7 @@ class RunStore(Database):
                 ).one_or_none()
                 if row is None:
                     continue
-                row.outcome, row.ended_at = Outcome.LOST.value, at
+                row.outcome, row.ended_at, row.waits = Outcome.LOST.value, at, None
                 row.sentence = f"lost: its process (pid {pid} on {host}) ended without saying how."
                 lost.append(stored_run(row, measured=False, in_baseline=False))
         return lost
@@ -231,20 +247,3 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
         started_at=at,
         signs=None,
     )
-
-
-def _refuse_second(
-    session: Session, run_id: str, host: str, base_url: str | None, elsewhere_since: datetime | None
-) -> None:
-    same: ColumnElement[bool] = RunRow.host == host
-    if base_url is not None:
-        there = RunRow.base_url == base_url
-        same |= there if elsewhere_since is None else there & (RunRow.started_at >= elsewhere_since)
-    query = select(RunRow).where(RunRow.outcome.is_(None), RunRow.run_id != run_id, same).limit(1)
-    other = session.scalars(query).one_or_none()
-    if other is not None:
-        raise BusyError(
-            f"run {other.run_id} of {other.suite} against {other.target} is under way on {other.host} "
-            f"(pid {other.owner_pid}, since {other.started_at:%Y-%m-%d %H:%M} UTC): two at once would "
-            "measure each other; wait for its end."
-        )

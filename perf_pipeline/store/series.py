@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from perf_pipeline.core.model import FollowUp, Outcome, RunRequest
 from perf_pipeline.store.database import Database
-from perf_pipeline.store.errors import BusyError
+from perf_pipeline.store.errors import SupersededError
 from perf_pipeline.store.run_queries import stored_runs, stored_runs_query
 from perf_pipeline.store.tables import RunRow
 from perf_pipeline.store.values import StoredRun
@@ -46,7 +46,7 @@ class SeriesReads(Database):
 
 
 def refuse_superseded(session: Session, run_id: str, request: RunRequest) -> None:
-    """Raises BusyError for a confirming run that nobody asks for any more.
+    """Raises SupersededError for a confirming run that nobody asks for any more.
 
     Asked under the write lock, so that of two that start at once (two daemons, one store) one is refused.
     """
@@ -55,7 +55,7 @@ def refuse_superseded(session: Session, run_id: str, request: RunRequest) -> Non
     series = [run for run in _series(session, request.confirms) if run.run_id != run_id]
     newest = loads_of(series)[-1:]
     if newest and not newest[0].asks:
-        raise BusyError(
+        raise SupersededError(
             f"run {request.confirms} asks for no further run: "
             f"run {newest[0].run_id} of its series came first; this one is not needed."
         )

@@ -64,6 +64,8 @@ class RunRow(Base):
     follow_up: Mapped[str]  # core.model.FollowUp
     asks: Mapped[str | None]  # why one more run of the series was asked for; null: none was
     deploy: Mapped[dict[str, Any] | None]  # core.model.Deploy that started it
+    waits: Mapped[str | None]  # whom it waits for; null: it has begun. One that waits keeps nobody out
+    priority: Mapped[int | None]  # of one that waits: the higher goes first
 
 
 class EndpointResultRow(Base):

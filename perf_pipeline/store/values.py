@@ -33,6 +33,7 @@ class StoredRun(Frozen):
     follow_up: FollowUp = FollowUp.NOBODY
     asks: str = ""  # why one more run of the series was asked for; empty: its outcome is final
     deploy: Deploy | None = None  # that started it
+    waits: str = ""  # whom it waits for before it begins; empty: it has begun
     measured: bool  # a RunRecord is stored
     in_baseline: bool  # counts in a baseline at this moment
 
@@ -115,3 +116,33 @@ class Notice(Frozen):
     suite: str | None
     target: str | None
     sentence: str
+
+
+class Pause(Frozen):
+    """Nothing is started of ``suite`` (None: of any suite) on ``target`` (None: on any target)."""
+
+    suite: str | None
+    target: str | None
+    reason: str
+    who: str
+    at: datetime
+
+    @property
+    def of(self) -> str:
+        """Such as ``multiplayer on staging`` or ``everything``."""
+        if self.target is None:
+            return self.suite or "everything"
+        return f"{self.suite or 'every suite'} on {self.target}"
+
+    @property
+    def resume_command(self) -> str:
+        """What ends it."""
+        scope = (f" {self.suite}" if self.suite else "") + (f" --target {self.target}" if self.target else "")
+        return f"perf-pipeline resume{scope}"
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.of} is paused since {self.at:%Y-%m-%d %H:%M} UTC by {self.who}: {self.reason}; "
+            f"`{self.resume_command}` ends it"
+        )

@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("perf_runs", sa.Column("deploy", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("perf_runs", sa.Column("waits", sa.String(), nullable=True))
+    op.add_column("perf_runs", sa.Column("priority", sa.Integer(), nullable=True))
     op.create_table(
         "perf_deploys",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -81,4 +83,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("perf_notices", "perf_archives", "perf_pauses", "perf_deploy_watches", "perf_deploys"):
         op.drop_table(table)
-    op.drop_column("perf_runs", "deploy")
+    for column in ("priority", "waits", "deploy"):
+        op.drop_column("perf_runs", column)
