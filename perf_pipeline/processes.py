@@ -1,17 +1,22 @@
 """Child processes that never outlive the run that started them.
 
-Every child is written down in ``<home>/processes/`` with its pid and start time and those of its owner. A
-child whose owner is gone (killed with -9, power cut) is found and ended by the next start; a pid that the
-system has given to somebody else meanwhile is left alone, because its start time differs.
+Every child is written down in ``<home>/processes/`` with its pid and start time and those of its owner,
+before it becomes the program that it is started for. A child whose owner is gone (killed with -9, power cut)
+is found and ended by the next start or by Dagster's daemon; a pid that the system has given to somebody else
+meanwhile is left alone, because its start time differs.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +24,10 @@ import psutil
 
 START_TIME_TOLERANCE_S = 1.0
 KILL_WAIT_S = 5.0
+
+# The child waits for a line before it turns into the program. Should we be killed between its birth and its
+# note, the pipe closes and it ends: nobody would find it otherwise.
+_WAITING = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 
 
 class ChildProcess:
@@ -77,9 +86,11 @@ def start(
 
     Raises OSError when the program cannot be started, or not be written down: then it does not run either.
     """
+    if shutil.which(argv[0], path=(env or os.environ).get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
     process = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
+        [*_WAITING, *argv],
+        stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.STDOUT,
         env=dict(env) if env is not None else None,
@@ -88,6 +99,7 @@ def start(
     )
     try:
         note = _write_down(process.pid, name, home / "processes")
+        _let_go(process)
     except BaseException:  # a full disk, Ctrl-C: a child without a note would never be found again
         _kill_group(process.pid)
         process.wait(KILL_WAIT_S)
@@ -95,6 +107,12 @@ def start(
             process.stdout.close()
         raise
     return ChildProcess(process, name, note)
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with suppress(BrokenPipeError), process.stdin:  # it was killed meanwhile: whoever waits for it will see
+        process.stdin.write(b"\n")
 
 
 def _write_down(pid: int, name: str, folder: Path) -> Path:
@@ -106,6 +124,7 @@ def _write_down(pid: int, name: str, folder: Path) -> Path:
         "name": name,
         "pid": pid,
         "started": _start_time(pid),
+        "host": socket.gethostname(),
         "owner_pid": os.getpid(),
         "owner_started": _start_time(os.getpid()),
     }
@@ -119,19 +138,25 @@ def _write_down(pid: int, name: str, folder: Path) -> Path:
 
 
 def end_orphans(home: Path) -> list[str]:
-    """End the children of dead owners; returns one sentence for each that was still running."""
-    ended = []
-    for note in sorted((home / "processes").glob("*.json")):
+    """End the children of dead owners; returns one sentence for each that was still running.
+
+    Those of another host (a container that shares the folder) are left to it: its pids mean nothing here.
+    """
+    folder, ended = home / "processes", []
+    for note in sorted(folder.glob("*.json")):
         try:
             entry = json.loads(note.read_text())
         except (OSError, ValueError):
             continue  # removed at this moment by its owner
-        if is_alive(entry["owner_pid"], entry["owner_started"]):
+        if entry["host"] != socket.gethostname() or is_alive(entry["owner_pid"], entry["owner_started"]):
             continue
         if is_alive(entry["pid"], entry["started"]):
             _kill_group(entry["pid"])
             ended.append(f"ended {entry['name']} (pid {entry['pid']}), left behind by a run that had died")
         note.unlink(missing_ok=True)
+    for half in folder.glob("*.part"):  # its writer was killed, and the child has ended with it
+        if not psutil.pid_exists(int(half.stem)):
+            half.unlink(missing_ok=True)
     return ended
 
 
