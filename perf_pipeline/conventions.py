@@ -169,7 +169,17 @@ REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
 REPORT_JUNIT = "report.junit.xml"
+REPORT_COMPARISON = "comparison.md"  # before and after, endpoint by endpoint
+RUN_JSON = "run.json"  # the run as the store has it; an archive always holds it
 VALUES_FOLDER = "values"  # what the Dagster steps hand to each other
+# What makes it readable and repeatable years later (docs/run-folder.md):
+SUITE_COPY = "suite"  # k6/<suite> and k6/lib as they ran: a project of its own
+VERSIONS = "versions.json"
+TSDB_FOLDER = "tsdb"  # the blocks of the run's own Prometheus that hold its time
+TSDB_INFO = "tsdb.json"  # which blocks those are, and what to ask them
+RUN_DASHBOARDS = "dashboards"  # of this run and no other
+EVENTS = "dagster-events.jsonl"
+MISSING = "missing.json"  # what could not be kept, and why
 
 # The home folder (PERF_PIPELINE_HOME, default .perf-pipeline in the project):
 ENV_ROOT = "PERF_PIPELINE_ROOT"
@@ -177,9 +187,11 @@ ENV_HOME = "PERF_PIPELINE_HOME"
 ENV_TOOLS = "PERF_PIPELINE_TOOLS"
 ENV_STORE_URL = "PERF_PIPELINE_STORE_URL"
 ENV_LOCK = "PERF_PIPELINE_LOCK"  # file that lets one benchmark at a time run on a machine; default: in /tmp
+ENV_ARCHIVE = "PERF_PIPELINE_ARCHIVE"  # folder or URL of the archives; default: <home>/archive
 ENV_PROMETHEUS_URL = "PERF_PIPELINE_PROMETHEUS_URL"  # use this Prometheus, start none
 DEFAULT_HOME = ".perf-pipeline"
 STORE_FILE = "store.sqlite"
+ARCHIVE_FOLDER = "archive"
 
 # Grafana. Dashboards and the provisioned data source know each other by these.
 GRAFANA_UID_LENGTH = 40

@@ -17,19 +17,21 @@ def script_hash(suite: Suite) -> str:
     digest = sha256()
     library = suite.folder.parent / LIBRARY
     for root, label in ((suite.folder, "suite"), (library, LIBRARY)):
-        for path in _files(root):
+        for path in files_of(root):
+            if path.parent == root and path.name in _PLAN:
+                continue
             content = path.read_bytes()
             digest.update(f"{label}/{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
             digest.update(content)
     return digest.hexdigest()[:16]
 
 
-def _files(root: Path) -> list[Path]:
+def files_of(root: Path) -> list[Path]:
+    """What a suite, or the library, is made of: its plan, scenario and fixtures, but no notes."""
     return sorted(
         path
         for path in root.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
         and path.suffix != ".md"
-        and not (path.parent == root and path.name in _PLAN)
     )

@@ -199,6 +199,7 @@ def run_files(record: RunRecord) -> tuple[File, ...]:
     files = [
         File(names.REPORT_HTML, "this report"),
         File(names.REPORT_MARKDOWN, "its tables, for chat and tickets"),
+        File(names.REPORT_COMPARISON, "before and after, endpoint by endpoint"),
         File(names.REPORT_JSON, "everything known of the run, for programs"),
         File(names.REPORT_JUNIT, "one test case per promise, for CI systems"),
         File(names.SAMPLES, "every measured request (Parquet)"),

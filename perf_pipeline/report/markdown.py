@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from perf_pipeline.core.model import Reason
 from perf_pipeline.report.endpoint_view import EffectView, EndpointView
+from perf_pipeline.report.facts import Fact
+from perf_pipeline.report.formats import NONE
 from perf_pipeline.report.view import ReconciliationView, RunView
 
 
@@ -29,6 +31,30 @@ def render_markdown(view: RunView) -> str:
         else "",
         _reasons("Warnings", view.warnings),
         f"Repeat: `{view.repeat}`",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def render_comparison(view: RunView) -> str:
+    """Before and after, endpoint by endpoint: what was compared, by how much it differs, what that means."""
+    compared = view.compared
+    facts = [*view.head, Fact("compared with", ", ".join(view.baseline_runs))] if compared else view.head
+    blocks = [
+        f"# Before and after: {_text(view.title)}",
+        f"{view.outcome.sign} **{_text(view.outcome.word)}**: {_text(view.sentence)}",
+        "\n".join(f"- {fact.label}: {_text(fact.value)}" for fact in facts),
+        "\n".join(f"- {_text(line)}" for line in view.series),
+        before_after_table(view.endpoints) if compared else f"Not compared: {_text(view.comparison_line)}",
+        f"Unchanged means {_text(view.tolerances)}." if compared else "",
+        "\n".join(
+            f"- {_text(one.name)}: {_text(one.verdict_sentence)}"
+            for one in view.endpoints
+            if one.verdict_sentence
+        ),
+        _text(view.common) if compared else "",
+        _text(view.control) if compared else "",
+        _text(view.missing_runs),
+        f"Baseline: {_text(view.baseline_sentence)}" if view.baseline_sentence else "",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -63,7 +89,23 @@ def comparison_table(endpoints: Sequence[EndpointView]) -> str:
                 f"{one.verdict.sign} {one.verdict.word}",
                 _effect(one.p50_effect),
                 _effect(one.p95_effect),
-                one.seen_from or "–",
+                one.seen_from or NONE,
+            )
+            for one in endpoints
+        ),
+    )
+
+
+def before_after_table(endpoints: Sequence[EndpointView]) -> str:
+    """Each endpoint as the baseline had it and as the run has it, with the change and its 95 % interval."""
+    return table(
+        "endpoint | verdict | >p50 before | >p50 after | >change | >p95 before | >p95 after | >change",
+        (
+            (
+                one.name,
+                f"{one.verdict.sign} {one.verdict.word}",
+                *_both(one.p50_effect),
+                *_both(one.p95_effect),
             )
             for one in endpoints
         ),
@@ -95,7 +137,11 @@ def reconciliation_table(rows: Sequence[ReconciliationView]) -> str:
 
 
 def _effect(effect: EffectView | None) -> str:
-    return f"{effect.change} ({effect.interval})" if effect else "–"
+    return f"{effect.change} ({effect.interval})" if effect else NONE
+
+
+def _both(effect: EffectView | None) -> tuple[str, str, str]:
+    return (effect.baseline, effect.now, _effect(effect)) if effect else (NONE, NONE, NONE)
 
 
 def _reasons(title: str, reasons: Sequence[Reason]) -> str:

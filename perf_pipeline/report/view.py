@@ -74,6 +74,7 @@ class RunView:
     warnings: tuple[Reason, ...]
     compared: bool
     comparison_line: str  # against what, or why not
+    baseline_runs: tuple[str, ...]  # ids of those that took part in the comparison, oldest first
     series: tuple[str, ...]  # which runs were judged together, and what happens next
     common: str  # what all endpoints share in this run; "" when nothing was found
     control: str  # the control beside the baseline's; "" without one
@@ -149,6 +150,9 @@ def build_view(
         warnings=tuple(record.slo.warnings),
         compared=comparison.compared,
         comparison_line=_comparison_line(record),
+        baseline_runs=tuple(comparison.baseline.compared_run_ids)
+        if comparison.compared and comparison.baseline
+        else (),
         series=series_lines(record),
         common=comparison.judgement.common.sentence if comparison.judgement.common else "",
         control=control_line(record),

@@ -30,6 +30,16 @@ class Stack(Protocol):
     def prometheus_url(self) -> str | None:
         """Of the Prometheus that should be up at this moment; None: there is none."""
 
+    @property
+    def prometheus_data(self) -> Path | None:
+        """Data folder of that Prometheus, if this stack started it and may ask it for a snapshot."""
+
+    def take_host(self, run_id: str) -> None:
+        """Keep every other benchmark off this host until ``stop``, and end what dead ones left behind.
+
+        Raises NotReady, ``busy`` when another one has it. Once taken, taking it again changes nothing.
+        """
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Bring everything up and check it. Raises NotReady; nothing is left running after any exception."""
 

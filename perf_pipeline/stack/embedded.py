@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from perf_pipeline import ports, processes
+from perf_pipeline.conventions import TSDB_INFO
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.base import NotReady
@@ -46,11 +47,21 @@ class EmbeddedStack:
         self._started = ExitStack()
         self._prometheus: tuple[Server, Prometheus] | None = None
         self._config = _PACKAGE_ROOT / CONFIG_FOLDER
+        self._snapshots = False  # whether Prometheus may be asked for one
         self.notes: list[str] = []
 
     @property
     def prometheus_url(self) -> str | None:
         return self._prometheus[1].url if self._prometheus else None
+
+    @property
+    def prometheus_data(self) -> Path | None:
+        return self._data if self._prometheus and self._snapshots else None
+
+    def take_host(self, run_id: str) -> None:
+        """Raises NotReady."""
+        self._lock.take(run_id)
+        self.notes += processes.end_orphans(self._home)
 
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady; whatever the exception, nothing of ours is left running."""
@@ -59,9 +70,9 @@ class EmbeddedStack:
         of_suite = suite.folder.parent.parent / CONFIG_FOLDER
         if (of_suite / CONFIG_FILE).is_file():
             self._config = of_suite
-        self.notes = []
+        self._snapshots = suite.archive.tsdb
         try:
-            self._take_host(run_id)
+            self.take_host(run_id)
             # They come up at the same time; each is waited for afterwards.
             server, prometheus = self._launch_prometheus(run_folder)
             backend, base_url = (
@@ -99,7 +110,9 @@ class EmbeddedStack:
         if elsewhere.flags().get("storage.tsdb.path") == str(self._data):
             return elsewhere.url  # of a run that is under way: its samples and ours are in the same place
         try:
-            self._take_host(state.run_id)
+            self.take_host(state.run_id)
+            # A step that is executed again renews the snapshot that the run had made.
+            self._snapshots |= (Path(state.run_folder) / TSDB_INFO).exists()
             server, prometheus = self._launch_prometheus(Path(state.run_folder))
             self._await_prometheus(server, prometheus)
         except BaseException:
@@ -119,10 +132,6 @@ class EmbeddedStack:
     def _data(self) -> Path:
         return self._home / "prometheus" / "data"
 
-    def _take_host(self, run_id: str) -> None:
-        self._lock.take(run_id)
-        self.notes += processes.end_orphans(self._home)
-
     def _launch_prometheus(self, run_folder: Path) -> tuple[Server, Prometheus]:
         address = f"{ports.LOOPBACK}:{self._port('Prometheus', prometheus_server.USUAL_PORT)}"
         config = self._home / "prometheus" / CONFIG_FILE
@@ -136,7 +145,9 @@ class EmbeddedStack:
         except OSError as error:
             raise NotReady("prometheus_failed", f"Prometheus cannot be set up: {error}") from error
         server = start_server(
-            prometheus_server.arguments(binary, config=config, data=self._data, address=address),
+            prometheus_server.arguments(
+                binary, config=config, data=self._data, address=address, admin_api=self._snapshots
+            ),
             title="Prometheus",
             failure="prometheus_failed",
             home=self._home,

@@ -32,6 +32,16 @@ class ExternalStack:
     def prometheus_url(self) -> str | None:
         return self._prometheus.url
 
+    @property
+    def prometheus_data(self) -> None:
+        """Somebody else's, on whichever machine."""
+        return None
+
+    def take_host(self, run_id: str) -> None:
+        """Raises NotReady."""
+        self._lock.take(run_id)
+        self.notes += processes.end_orphans(self._home)
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady."""
         started = time.monotonic()
@@ -43,8 +53,7 @@ class ExternalStack:
                 "choose another target, or run without --prometheus",
             )
         try:
-            self._lock.take(run_id)
-            self.notes = processes.end_orphans(self._home)
+            self.take_host(run_id)
             self._check_prometheus()
             control = start_control(
                 suite, target, home=self._home, run_folder=run_folder, until=self._started

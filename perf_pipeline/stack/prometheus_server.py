@@ -19,6 +19,7 @@ USUAL_PORT = 9090
 EXAMPLE_URL = f"http://localhost:{USUAL_PORT}"
 _NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL)
 RETENTION = "30d"
+FOR_EVER = "100y"  # the longest that Prometheus can count
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 CONFIG_FOLDER = Path("monitoring") / "prometheus"  # in the project; shared with the containers
 CONFIG_FILE = "prometheus.yml"
@@ -38,15 +39,29 @@ def render_config(text: str, *, folder: Path, address: str) -> str:
     return written.getvalue()
 
 
-def arguments(binary: Path, *, config: Path, data: Path, address: str) -> list[str]:
-    """Command line of our Prometheus: loopback only, remote write and native histograms on."""
+def arguments(binary: Path, *, config: Path, data: Path, address: str, admin_api: bool = False) -> list[str]:
+    """Command line of our Prometheus: loopback only, remote write and native histograms on.
+
+    ``admin_api``: it can be asked for a snapshot, and by anybody on this machine to delete series.
+    """
+    admin = ["--web.enable-admin-api"] if admin_api else []
+    return [
+        *reading_arguments(binary, config=config, data=data, address=address, retention=RETENTION),
+        "--web.enable-remote-write-receiver",
+        *admin,
+    ]
+
+
+def reading_arguments(
+    binary: Path, *, config: Path, data: Path, address: str, retention: str = FOR_EVER
+) -> list[str]:
+    """Command line of one that only answers: nothing is written to it, and nothing in it ever gets too old."""
     return [
         str(binary),
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
-        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--storage.tsdb.retention.time={retention}",
         f"--web.listen-address={address}",
-        "--web.enable-remote-write-receiver",
         "--enable-feature=native-histograms",
         "--log.level=info",
     ]

@@ -225,12 +225,13 @@ class TestJunit:
 
 
 class TestWriting:
-    def test_leaves_four_files_and_nothing_else(self, tmp_path):
+    def test_leaves_five_files_and_nothing_else(self, tmp_path):
         record, run = examples.passed()
         paths = write_reports(record, suite=builders.suite(), run_folder=tmp_path / "run", samples=run)
         assert {name: path.name for name, path in paths.items()} == {
             "html": "report.html",
             "markdown": "report.md",
+            "comparison": "comparison.md",
             "json": "report.json",
             "junit": "report.junit.xml",
         }
