@@ -9,12 +9,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
-from perf_pipeline.core.model import VALID
+from perf_pipeline.core.model import VALID, RunRecord
 from perf_pipeline.store import baseline_sets as sets
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
-from perf_pipeline.store.mapping import outcome_of
+from perf_pipeline.store.mapping import outcome_of, record_json
+from perf_pipeline.store.runs import save
 from perf_pipeline.store.tables import RunRow
 from perf_pipeline.suite import BaselinePolicy
 
@@ -31,16 +32,35 @@ class BaselineWrites(Database):
         out. Raises StoreError for an unknown run.
         """
         with self._writing() as session:
-            run = self._valid_run(session, run_id) if decision.enter else self._run(session, run_id)
-            if decision.enter:
-                return sets.enter(session, run, decision, policy, at)
-            if run.fingerprint_key is not None:
-                baseline = sets.in_force(session, run.fingerprint_key, AUTOMATIC)
-                if run_id in sets.members(session, baseline):
-                    return f"is in the baseline already ({sets.size(session, baseline, policy)})"
-            signs = decision.signs.model_dump(mode="json") if decision.signs.slower else None
-            session.execute(update(RunRow).where(RunRow.run_id.in_(decision.held)).values(signs=signs))
-            return decision.sentence
+            return self._apply(session, decision, run_id, policy, at)
+
+    def save_judged(
+        self, record: RunRecord, decision: BaselineDecision, *, policy: BaselinePolicy, at: datetime
+    ) -> RunRecord:
+        """Store a measured run and carry its decision out, both or neither; returns the record as stored.
+
+        Its ``baseline_sentence`` says what was done. A second time replaces the first. Raises StoreError.
+        """
+        with self._writing() as session:
+            row = save(session, record, at)
+            said = self._apply(session, decision, row.run_id, policy, at)
+            stored = record.model_copy(update={"baseline_sentence": said})
+            row.record = record_json(stored)
+        return stored
+
+    def _apply(
+        self, session: Session, decision: BaselineDecision, run_id: str, policy: BaselinePolicy, at: datetime
+    ) -> str:
+        run = self._valid_run(session, run_id) if decision.enter else self._run(session, run_id)
+        if decision.enter:
+            return sets.enter(session, run, decision, policy, at)
+        if run.fingerprint_key is not None:
+            baseline = sets.in_force(session, run.fingerprint_key, AUTOMATIC)
+            if run_id in sets.members(session, baseline):
+                return f"is in the baseline already ({sets.size(session, baseline, policy)})"
+        signs = decision.signs.model_dump(mode="json") if decision.signs.slower else None
+        session.execute(update(RunRow).where(RunRow.run_id.in_(decision.held)).values(signs=signs))
+        return decision.sentence
 
     def accept(self, run_id: str, *, who: str, reason: str, at: datetime, reset: bool | None = None) -> str:
         """Take a valid run and the valid ones of its series into the baseline by hand; returns one sentence.

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from perf_pipeline.conventions import ENV_HOME, ENV_STORE_URL
@@ -26,6 +27,8 @@ from perf_pipeline.store.url import describe, parse_url, translated
 
 LOCK_WAIT_S = 30
 CONNECT_TIMEOUT_S = 5
+OUTAGE_S = 60.0  # an open store waits so long for a server that has gone: restarted, it is back in seconds
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 POSTGRES_LOCK = 0x50657266  # any number that is ours: "Perf"
 
 
@@ -58,14 +61,34 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         """A transaction that sees one state of the database."""
-        with self._translated(), Session(self._engine) as session:
+        with self._translated(), self._connected(self._engine) as one, Session(one) as session:
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         """A transaction that holds the write lock: all of it happens, or nothing."""
-        with self._translated(), Session(self._writer) as session, session.begin():
+        with (
+            self._translated(),
+            self._connected(self._writer) as one,
+            Session(one) as session,
+            session.begin(),
+        ):
             yield session
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection, as soon as the server of a store that was open before answers again.
+
+        What breaks inside a transaction is not tried again here: UnreachableError, nothing of it is stored.
+        """
+        pause, deadline = FIRST_PAUSE_S, time.monotonic() + OUTAGE_S
+        while True:
+            try:
+                return engine.connect()
+            except OperationalError:
+                if engine.dialect.name != "postgresql" or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
 
     @property
     def _writer(self) -> Engine:

@@ -13,3 +13,7 @@ class BusyError(StoreError):
 
 class SupersededError(BusyError):
     """Another benchmark of the same series came first: this one is not needed, and waiting does not help."""
+
+
+class UnreachableError(StoreError):
+    """The database's server went away, or did not come back in time. Nothing was stored; try again later."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from perf_pipeline.core.model import MEASURED, Outcome, RunRecord, RunRequest
 from perf_pipeline.store.database import Database
@@ -104,29 +105,8 @@ class RunStore(Database):
 
         ``at`` becomes the end of the run, unless the run had been measured before. Raises StoreError.
         """
-        document = record_json(record)
         with self._writing() as session:
-            row = session.get(RunRow, record.stack.run_id)
-            if row is None:
-                row = _new_run(
-                    record.stack.run_id, record.stack.request, record.stack.run_folder, record.load.started_at
-                )
-                session.add(row)
-            if row.ended_at is None or outcome_of(row) not in MEASURED:
-                row.ended_at = at
-            row.revision = record.load.revision_after or record.load.revision_before or record.stack.revision
-            row.base_url = record.stack.base_url
-            row.outcome, row.sentence = record.outcome.value, record.sentence
-            row.fingerprint = record.load.fingerprint.model_dump(mode="json")
-            row.fingerprint_key = record.load.fingerprint.key()
-            row.record = document
-            row.asks = record.asks or None
-            session.flush()
-            session.execute(delete(EndpointResultRow).where(EndpointResultRow.run_id == row.run_id))
-            verdicts = record.comparison.judgement.endpoints
-            session.add_all(
-                endpoint_row(row.run_id, slo, verdicts.get(slo.endpoint)) for slo in record.slo.endpoints
-            )
+            save(session, record, at)
 
     def mark_lost(self, is_alive: Callable[[int, float], bool], host: str, at: datetime) -> list[StoredRun]:
         """Give the outcome ``lost`` to running runs of ``host`` whose process is gone; returns them.
@@ -225,6 +205,32 @@ class RunStore(Database):
             query = query.where(RunRow.profile == profile)
         with self._reading() as session:
             return [endpoint_point(run, row) for run, row in session.execute(query)][::-1]
+
+
+def save(session: Session, record: RunRecord, at: datetime) -> RunRow:
+    """``RunStore.save_record``, as part of a transaction."""
+    document = record_json(record)
+    row = session.get(RunRow, record.stack.run_id)
+    if row is None:
+        row = _new_run(
+            record.stack.run_id, record.stack.request, record.stack.run_folder, record.load.started_at
+        )
+        session.add(row)
+    if row.ended_at is None or outcome_of(row) not in MEASURED:
+        row.ended_at = at
+    row.revision = record.load.revision_after or record.load.revision_before or record.stack.revision
+    row.base_url = record.stack.base_url
+    row.outcome, row.sentence = record.outcome.value, record.sentence
+    row.fingerprint = record.load.fingerprint.model_dump(mode="json")
+    row.fingerprint_key = record.load.fingerprint.key()
+    row.record = document
+    row.asks = record.asks or None
+    session.flush()
+    session.execute(delete(EndpointResultRow).where(EndpointResultRow.run_id == row.run_id))
+    verdicts = record.comparison.judgement.endpoints
+    session.add_all(endpoint_row(row.run_id, slo, verdicts.get(slo.endpoint)) for slo in record.slo.endpoints)
+    session.flush()
+    return row
 
 
 def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) -> RunRow:

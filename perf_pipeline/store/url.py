@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError, StatementError
 
 from perf_pipeline.conventions import ENV_STORE_URL
 from perf_pipeline.store.columns import NaiveDatetimeError
-from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.errors import StoreError, UnreachableError
 
 _ADVICE = "use sqlite:////path/to/store.sqlite or postgresql://user:password@host/database."
 
@@ -46,7 +46,15 @@ def translated(url: URL, *, lock_wait_s: float) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreError(_sentence(url, error, lock_wait_s)) from None
+        kind = UnreachableError if _gone(url, error) else StoreError
+        raise kind(_sentence(url, error, lock_wait_s)) from None
+
+
+def _gone(url: URL, error: SQLAlchemyError) -> bool:
+    """The server has gone, before a connection was made or while one was used."""
+    if url.get_backend_name() != "postgresql" or not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or (isinstance(error, OperationalError) and error.statement is None)
 
 
 def _sentence(url: URL, error: SQLAlchemyError, lock_wait_s: float) -> str:
