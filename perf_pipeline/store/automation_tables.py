@@ -26,10 +26,11 @@ class DeployRow(Base):
     source: Mapped[str]
     seen_at: Mapped[datetime]
     note: Mapped[str]
-    state: Mapped[str]  # pending, launched, coalesced
+    state: Mapped[str]  # values.DeployState
     sentence: Mapped[str]  # why it is in that state
-    run_id: Mapped[str | None]
-    decided_at: Mapped[datetime | None]
+    attempts: Mapped[int]  # runs that were started after it
+    run_id: Mapped[str | None]  # of the last attempt, once it is known
+    decided_at: Mapped[datetime]  # since when it is in that state
 
 
 class DeployWatchRow(Base):
@@ -68,7 +69,7 @@ class ArchiveRow(Base):
     run_id: Mapped[str] = mapped_column(
         primary_key=True
     )  # no foreign key: an archive may outlive its run's row
-    place: Mapped[str]  # URL of its folder
+    place: Mapped[str]  # path of its folder inside the archive, which may be moved as a whole
     manifest_sha256: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
     archived_at: Mapped[datetime]

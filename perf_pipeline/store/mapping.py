@@ -9,9 +9,17 @@ from pydantic import ValidationError
 
 from perf_pipeline.core.judgement import Effect, EndpointVerdict, Verdict
 from perf_pipeline.core.model import Deploy, EndpointSlo, FollowUp, Outcome, RunRecord, SloStatus
+from perf_pipeline.store.automation_tables import DeployRow
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.tables import BaselineRow, EndpointResultRow, MemberRow, PromotionRow, RunRow
-from perf_pipeline.store.values import BaselineMember, EndpointPoint, Promotion, StoredRun
+from perf_pipeline.store.values import (
+    BaselineMember,
+    DeployState,
+    EndpointPoint,
+    Promotion,
+    StoredDeploy,
+    StoredRun,
+)
 
 
 def outcome_of(row: RunRow) -> Outcome | None:
@@ -144,4 +152,22 @@ def promotion(row: PromotionRow) -> Promotion:
         profile=row.profile,
         run_ids=list(row.run_ids),
         reason=row.reason,
+    )
+
+
+def stored_deploy(row: DeployRow) -> StoredDeploy:
+    return StoredDeploy(
+        suite=row.suite,
+        target=row.target,
+        number=row.number,
+        revision=row.revision,
+        previous_revision=row.previous_revision,
+        source=row.source,
+        seen_at=row.seen_at,
+        note=row.note,
+        state=DeployState(row.state),
+        sentence=row.sentence,
+        attempts=row.attempts,
+        run_id=row.run_id,
+        decided_at=row.decided_at,
     )

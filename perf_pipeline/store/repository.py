@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
+from perf_pipeline.store.deploys import Deploys
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.notices import Notices
 from perf_pipeline.store.pauses import Pauses
@@ -21,6 +22,7 @@ from perf_pipeline.store.values import (
     Pause,
     Promotion,
     StoredBaseline,
+    StoredDeploy,
     StoredRun,
 )
 
@@ -34,9 +36,10 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredBaseline",
+    "StoredDeploy",
     "StoredRun",
 ]
 
 
-class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices, Pauses):
+class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices, Pauses, Deploys):
     """Use as a context manager, or call ``close()``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.core.judgement import Verdict
@@ -41,6 +42,13 @@ class StoredRun(Frozen):
     def series(self) -> str:
         """Id of the first run of its series, which may be itself."""
         return self.confirms or self.run_id
+
+    @property
+    def compared_before(self) -> datetime:
+        """Runs that began later are no baseline for it: later ones, and those that may have measured the
+        deploy that it follows before that counted.
+        """
+        return min(self.started_at, self.deploy.seen_at) if self.deploy else self.started_at
 
 
 class EndpointPoint(Frozen):
@@ -146,3 +154,54 @@ class Pause(Frozen):
             f"{self.of} is paused since {self.at:%Y-%m-%d %H:%M} UTC by {self.who}: {self.reason}; "
             f"`{self.resume_command}` ends it"
         )
+
+
+class DeployState(StrEnum):
+    """What became of a deploy."""
+
+    PENDING = "pending"  # waits for its run
+    LAUNCHED = "launched"  # its run is queued or under way
+    MEASURED = "measured"
+    COALESCED = "coalesced"  # another one stands for it, or it went before it settled
+    ABANDONED = "abandoned"  # its run ended without having measured, and none follows
+
+
+class StoredDeploy(Frozen):
+    """One deploy of a target."""
+
+    suite: str
+    target: str
+    number: int  # from 1 on, per suite and target
+    revision: str
+    previous_revision: str | None
+    source: str
+    seen_at: datetime
+    note: str
+    state: DeployState
+    sentence: str  # why it is in that state
+    attempts: int  # runs that were started after it
+    run_id: str | None  # of the last attempt, once it is known
+    decided_at: datetime  # since when it is in that state
+
+    @property
+    def as_deploy(self) -> Deploy:
+        """As the run carries it that measures it."""
+        return Deploy(
+            number=self.number,
+            revision=self.revision,
+            previous_revision=self.previous_revision,
+            source=self.source,
+            seen_at=self.seen_at,
+        )
+
+
+class ArchivedRun(Frozen):
+    """Where an ended run was archived. ``pruned_at`` not None: it was, and is no longer."""
+
+    run_id: str
+    place: str  # path of its folder inside the archive
+    manifest_sha256: str
+    bytes: int
+    archived_at: datetime
+    pruned_at: datetime | None
+    pruned_reason: str | None

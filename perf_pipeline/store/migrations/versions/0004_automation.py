@@ -28,8 +28,9 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("sentence", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.String(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_perf_deploys")),
         sa.UniqueConstraint("suite", "target", "number", name=op.f("uq_perf_deploys_suite_target_number")),
     )
