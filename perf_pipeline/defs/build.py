@@ -18,9 +18,10 @@ from perf_pipeline.defs.confirming import confirmation_sensor
 from perf_pipeline.defs.console import console_logger
 from perf_pipeline.defs.gate import release_gate_asset
 from perf_pipeline.defs.judge import judging_assets
+from perf_pipeline.defs.launchpad import usual_config
 from perf_pipeline.defs.ledger import ledger_resource
 from perf_pipeline.defs.measure import measuring_assets
-from perf_pipeline.defs.naming import DAGSTER_TAG_SUITE, job_name
+from perf_pipeline.defs.naming import DAGSTER_TAG_SUITE, NEVER_RETRIED, job_name
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import running_stack_resource
 from perf_pipeline.defs.values import ValuesByBenchmark
@@ -42,7 +43,8 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
                 job_name(suite.name),
                 selection=AssetSelection.assets(*keys),
                 executor_def=in_process_executor,  # fact: 2 s instead of 11 s for six serial steps
-                tags={DAGSTER_TAG_SUITE: suite.name},
+                config=usual_config(suite),
+                tags={DAGSTER_TAG_SUITE: suite.name, **NEVER_RETRIED},
                 description=f"One benchmark of suite {suite.name}, from the stack to the report.",
             )
         )

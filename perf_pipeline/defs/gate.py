@@ -15,6 +15,7 @@ from pydantic import Field
 
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.asking import ConfigurationError, check_known
+from perf_pipeline.defs.describing import described
 from perf_pipeline.defs.naming import REPORT_STEP, step_key
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.project import Project
@@ -37,13 +38,13 @@ def release_gate_asset(suite: Suite) -> AssetsDefinition:
     """The gate of one suite; it is not part of the suite's job."""
 
     @asset(
-        key_prefix=suite.name,
-        group_name=suite.name,
+        **described(suite, "release_gate"),
         deps=[AssetKey([suite.name, REPORT_STEP])],
         description=(
-            "Fails unless the outcome is passed: that of the run that it is part of, else that of the newest "
-            "run in the store. One that was not ready, was cancelled or is still going on has not passed, "
-            "nor has one that asks for confirmation: the next run of its revision decides."
+            "What others build on: make your deployment depend on this asset.\n\n"
+            "It fails unless the outcome is passed: that of the run that it is part of, else that of the "
+            "newest run in the store. One that was not ready, was cancelled or is still going on has not "
+            "passed, nor has one that asks for confirmation: the next run of its revision decides."
         ),
     )
     def release_gate(

@@ -20,6 +20,7 @@ from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, Ru
 from perf_pipeline.core.slo import slo_report as judge_slos
 from perf_pipeline.defs import checks, metadata
 from perf_pipeline.defs.comparing import compare_with_baseline
+from perf_pipeline.defs.describing import described, freshness
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.measure import POOL
 from perf_pipeline.defs.parts import Parts
@@ -37,8 +38,7 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
         return dict.fromkeys(names, AssetIn(key_prefix=prefix))
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "slo_report"),
         pool=POOL,
         ins=_inputs("monitoring_stack", "load_test", "prometheus_snapshot"),
         check_specs=checks.slo_check_specs(suite, AssetKey([prefix, "slo_report"])),
@@ -63,8 +63,7 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
         yield from checks.slo_check_results(suite, report)
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "baseline_comparison"),
         pool=POOL,
         ins=_inputs("load_test", "slo_report"),
         check_specs=checks.regression_check_specs(suite, AssetKey([prefix, "baseline_comparison"])),
@@ -88,12 +87,12 @@ def judging_assets(suite: Suite) -> list[AssetsDefinition]:
         yield from checks.regression_check_results(suite, comparison)
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "run_report"),
         pool=POOL,
         ins=_inputs(
             "monitoring_stack", "load_test", "prometheus_snapshot", "slo_report", "baseline_comparison"
         ),
+        freshness_policy=freshness(suite),
         description="The outcome in one word, the report for people, the record in the store.",
     )
     def run_report(  # noqa: PLR0917 - Dagster passes by name

@@ -8,6 +8,7 @@ from dagster import (
     AssetIn,
     AssetsDefinition,
     DagsterRun,
+    DataVersion,
     Failure,
     MaterializeResult,
     ResourceParam,
@@ -19,6 +20,8 @@ from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, Ru
 from perf_pipeline.defs import metadata
 from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.defs.config import BenchmarkConfig, launched_by
+from perf_pipeline.defs.describing import described
+from perf_pipeline.defs.launchpad import config_for
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.progress import reporter
@@ -37,16 +40,16 @@ POOL = "generator_host"  # all steps: evaluating one run would disturb the measu
 def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
     """The assets of one suite, in the order of the steps."""
     prefix = suite.name
+    Asked = config_for(suite)  # noqa: N806 - a class
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "monitoring_stack"),
         pool=POOL,
         description=_what_there_is(suite),
     )
     def monitoring_stack(
         context: AssetExecutionContext,
-        config: BenchmarkConfig,
+        config: Asked,  # type: ignore[valid-type]
         ledger: ResourceParam[Ledger],
         running_stack: ResourceParam[RunningStack],
     ) -> MaterializeResult[StackState]:
@@ -64,11 +67,15 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
             _not_ready(ledger, error.sentence, error.name)
         for note in running_stack.notes:
             context.log.info(note)
-        return MaterializeResult(value=state, metadata=metadata.of_stack(state))
+        return MaterializeResult(
+            value=state,
+            metadata=metadata.of_stack(state),
+            # Other data in every run, by the same code: what builds on an older run is outdated.
+            data_version=DataVersion(ledger.run_id),
+        )
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "load_test"),
         pool=POOL,
         ins={"monitoring_stack": AssetIn(key_prefix=prefix)},
         description=f"k6 runs {suite.script} against the target; only its measured phase counts.",
@@ -110,8 +117,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         return MaterializeResult(value=load, metadata=metadata.of_load(load))
 
     @asset(
-        key_prefix=prefix,
-        group_name=suite.name,
+        **described(suite, "prometheus_snapshot"),
         pool=POOL,
         ins={
             "monitoring_stack": AssetIn(key_prefix=prefix),

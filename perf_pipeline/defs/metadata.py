@@ -10,7 +10,7 @@ from typing import Any
 
 from dagster import MetadataValue
 
-from perf_pipeline.core.judgement import Comparison
+from perf_pipeline.core.judgement import Comparison, Effect, Verdict
 from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport, SloReport, StackState
 from perf_pipeline.report import formats, markdown
 from perf_pipeline.report.view import reconciliation_views
@@ -69,13 +69,12 @@ def of_snapshot(snapshot: PrometheusSnapshot) -> Metadata:
 
 
 def of_slo(report: SloReport) -> Metadata:
-    """Charted: ``p95_ms/<endpoint>``, ``p50_ms/…``, ``error_ratio/…``, ``rate_per_s/…``, one number each."""
+    """Charted: ``p95_ms/<endpoint>``, ``p50_ms/…``, ``error_ratio/…``, one number each."""
     charted: Metadata = {}
     for one in report.endpoints:
         charted[f"p95_ms/{one.endpoint}"] = one.p95_ms
         charted[f"p50_ms/{one.endpoint}"] = one.p50_ms
         charted[f"error_ratio/{one.endpoint}"] = one.error_ratio
-        charted[f"rate_per_s/{one.endpoint}"] = one.achieved_per_s
     head = "endpoint | SLO | >p50 ms | >p95 ms | >limit | >errors | >requests"
     rows = [
         (
@@ -101,6 +100,7 @@ def of_slo(report: SloReport) -> Metadata:
 
 
 def of_comparison(comparison: Comparison) -> Metadata:
+    """Charted: how many endpoints have which verdict, and ``change_p50_percent/<endpoint>``, ``…p95…``."""
     head = "endpoint | verdict | >p50 | >interval | >p95 | >interval | why"
     rows = []
     for one in comparison.judgement.endpoints.values():
@@ -116,6 +116,13 @@ def of_comparison(comparison: Comparison) -> Metadata:
         rows.append((one.endpoint, f"{badge.sign} {badge.word}", *effects, one.sentence))
     baseline = comparison.baseline
     common = comparison.judgement.common
+    charted: Metadata = {}
+    if comparison.compared:
+        found = [one.verdict for one in comparison.judgement.endpoints.values()]
+        charted = {f"endpoints_{verdict.value}": found.count(verdict) for verdict in Verdict}
+    for one in comparison.judgement.endpoints.values():
+        charted[f"change_p50_percent/{one.endpoint}"] = _percent(one.p50)
+        charted[f"change_p95_percent/{one.endpoint}"] = _percent(one.p95)
     return _present(
         {
             "compared": comparison.compared,
@@ -125,6 +132,7 @@ def of_comparison(comparison: Comparison) -> Metadata:
             "common_p50_ratio": common.p50_ratio if common else None,
             "common_p95_ratio": common.p95_ratio if common else None,
             "verdicts": MetadataValue.md(markdown.table(head, rows)) if rows else None,
+            **charted,
         }
     )
 
@@ -137,6 +145,7 @@ def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
     return _present(
         {
             "outcome": report.outcome.value,
+            "exit_code": report.outcome.exit_code,  # charted: 0 is passed
             "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
             "run_id": report.run_id,
             "baseline": report.baseline_sentence,
@@ -150,6 +159,10 @@ def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
 
 def _bold(outcome: Outcome, sentence: str) -> str:
     return f"**{outcome.value}**{sentence.removeprefix(outcome.value)}"
+
+
+def _percent(effect: Effect | None) -> float | None:
+    return (effect.ratio - 1.0) * 100.0 if effect else None
 
 
 def _present(metadata: Metadata) -> Metadata:
