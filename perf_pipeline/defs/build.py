@@ -57,7 +57,7 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
         resources={
             "project": project,
             "parts": parts,
-            "ledger": ledger_resource(project, parts),
+            "ledger": ledger_resource(project, parts, suites),
             "running_stack": running_stack_resource(project, parts),
             "io_manager": IOManagerDefinition(
                 lambda _: ValuesByBenchmark(project.home),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.error import SerializableErrorInfo
 
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.defs.collecting import keep_end
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_OUTCOME,
     DAGSTER_TAG_PROFILE,
@@ -42,7 +43,7 @@ from perf_pipeline.project import Project
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
-from perf_pipeline.suite import Target
+from perf_pipeline.suite import Suite, Target
 
 AROUND_THE_LOAD_S = 3600.0  # more than set-up and judgement take: a run that is older has died
 
@@ -204,8 +205,11 @@ def failure_sentence(data: StepFailureData) -> str:
     return " ".join(error.message.split()) if error is not None else "unknown"
 
 
-def ledger_resource(project: Project, parts: Parts) -> ResourceDefinition:
-    """One Ledger per Dagster run; its teardown settles the outcome, before that of the stack stops it."""
+def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> ResourceDefinition:
+    """One Ledger per Dagster run; its teardown settles the outcome, before that of the stack stops it.
+
+    Then the run's folder gets what only a stack that is still up can give.
+    """
 
     def open_ledger(context: InitResourceContext) -> Iterator[Ledger]:
         run, instance = context.run, context.instance
@@ -225,7 +229,10 @@ def ledger_resource(project: Project, parts: Parts) -> ResourceDefinition:
                 yield ledger
             finally:
                 with capture_interrupts():  # a second Ctrl-C must not keep the outcome from being written
-                    ledger.settle()
+                    try:
+                        ledger.settle()
+                    finally:
+                        keep_end(ledger, suites, context.resources.running_stack, parts)
 
     return ResourceDefinition(
         open_ledger,

@@ -19,6 +19,7 @@ from perf_pipeline.conventions import RAW_SAMPLES
 from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunRequest, StackState
 from perf_pipeline.defs import metadata
 from perf_pipeline.defs.asking import ConfigurationError
+from perf_pipeline.defs.collecting import keep_beginning, keep_tools
 from perf_pipeline.defs.config import BenchmarkConfig, launched_by
 from perf_pipeline.defs.describing import described
 from perf_pipeline.defs.launchpad import config_for
@@ -52,6 +53,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         config: Asked,  # type: ignore[valid-type]
         ledger: ResourceParam[Ledger],
         running_stack: ResourceParam[RunningStack],
+        parts: ResourceParam[Parts],
     ) -> MaterializeResult[StackState]:
         request = _asked(suite, config, context.run)
         try:
@@ -61,10 +63,12 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
             raise Failure(said, metadata={"reason": BUSY}, allow_retries=False) from None
         folder = ledger.project.run_folder(ledger.run_id)
         folder.mkdir(parents=True, exist_ok=True)
+        keep_beginning(suite, folder, log=context.log.warning)
         try:
             state = running_stack.start(suite=suite, request=request, run_id=ledger.run_id, run_folder=folder)
         except NotReady as error:
             _not_ready(ledger, error.sentence, error.name)
+        keep_tools(state, parts, log=context.log.warning)
         for note in running_stack.notes:
             context.log.info(note)
         return MaterializeResult(
@@ -90,6 +94,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         folder = ledger.project.run_folder(ledger.run_id)
         if not running_stack.started:
             _begin_again(ledger, suite, monitoring_stack.request)
+            keep_beginning(suite, folder, log=context.log.warning)
             context.log.info("The stack of the failed run has gone; starting it again.")
         try:
             state = monitoring_stack

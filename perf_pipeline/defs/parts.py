@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, SNAPSHOT_SERIES
+from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, RAW_SAMPLES, SNAPSHOT_SERIES
 from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.model import (
     Fingerprint,
@@ -22,11 +23,15 @@ from perf_pipeline.core.model import (
     StackState,
 )
 from perf_pipeline.core.run_samples import SeriesSample
+from perf_pipeline.keeping import NotKept
+from perf_pipeline.load.errors import UnreadableError
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.monitoring.links import run_dashboard_url
 from perf_pipeline.project import Project
 from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.suite import Suite, Target
+
+MOST_RAW_BYTES = 32 * 1024 * 1024  # an hour at 50 requests a second, which takes a second to read
 
 
 class Parts:
@@ -75,6 +80,54 @@ class Parts:
         from perf_pipeline.prometheus.remote_write import write_samples  # noqa: PLC0415
 
         write_samples(url, samples)
+
+    def k6_version(self) -> str:
+        """Raises LoadError when there is no k6."""
+        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
+
+        return str(find_k6())
+
+    def keep_samples(self, suite: Suite, run_folder: Path) -> None:
+        """The raw samples that a load left which was cut off, as Parquet. Raises NotKept or OSError."""
+        from perf_pipeline.load.samples import read_csv, write_parquet  # noqa: PLC0415
+
+        raw = run_folder / RAW_SAMPLES
+        if raw.stat().st_size > MOST_RAW_BYTES:
+            raise NotKept(f"{RAW_SAMPLES} holds them, too many to be read while the run is being ended")
+        try:
+            write_parquet(read_csv(raw, suite), run_folder)
+        except UnreadableError as error:
+            raise NotKept(str(error)) from error
+
+    def keep_tsdb(
+        self,
+        url: str,
+        *,
+        data: Path,
+        suite: Suite,
+        state: StackState,
+        started_at: datetime,
+        ended_at: datetime,
+    ) -> str:
+        """A snapshot of the run's own Prometheus; says what it cost. Raises NotKept or OSError."""
+        from perf_pipeline.prometheus import tsdb_snapshot as tsdb  # noqa: PLC0415
+
+        wanted = tsdb.Wanted(
+            run_id=state.run_id,
+            suite=suite.name,
+            metrics=[endpoint.metric for endpoint in suite.endpoints.values()],
+            started_at=started_at,
+            ended_at=ended_at,
+            prometheus_version=state.prometheus_version,
+        )
+        try:
+            info = tsdb.take_tsdb_snapshot(url, data=data, run_folder=Path(state.run_folder), wanted=wanted)
+        except tsdb.TsdbSnapshotError as error:
+            raise NotKept(str(error)) from error
+        return (
+            f"Kept Prometheus' record of the run: {len(info.blocks)} block(s), "
+            f"{info.size_bytes / 1024:.0f} KB, in {info.took_s:.2f} s."
+        )
 
     def samples(self, run_folder: Path) -> RunSamples:
         """Raises FileNotFoundError when the folder has lost them."""

@@ -32,6 +32,11 @@ class RunningStack:
         """Of the Prometheus that should be up at this moment; None: there is none."""
         return self._stack.prometheus_url
 
+    @property
+    def prometheus_data(self) -> Path | None:
+        """Data folder of that Prometheus, if it is the run's own and may be asked for a snapshot."""
+        return self._stack.prometheus_data
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady."""
         state = self._stack.start(suite=suite, request=request, run_id=run_id, run_folder=run_folder)

@@ -55,7 +55,7 @@ def arguments(binary: Path, *, config: Path, data: Path, address: str, admin_api
 def reading_arguments(
     binary: Path, *, config: Path, data: Path, address: str, retention: str = FOR_EVER
 ) -> list[str]:
-    """Command line of one that only answers: nothing is written to it, and nothing in it ever gets too old."""
+    """Command line of one that only answers: nothing is written to it, and nothing gets too old for it."""
     return [
         str(binary),
         f"--config.file={config}",

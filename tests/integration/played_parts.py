@@ -48,6 +48,7 @@ class PlayedStack:
     on_start: Break = never
     stopped: int = 0
     prometheus_url: str | None = "http://prometheus.example"
+    prometheus_data: Path | None = None
 
     def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
         self.on_start()
@@ -81,6 +82,9 @@ class PlayedParts(Parts):
             update={"host_max_ratio": self.cpu, "host_mean_ratio": self.cpu}
         )
         return builders.load_result(run_id=stack.run_id, cpu=cpu)
+
+    def k6_version(self) -> str:
+        return "1.1.0"
 
     def fingerprint(self, **_: Any) -> Any:
         return builders.fingerprint()
