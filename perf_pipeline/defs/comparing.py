@@ -6,14 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from perf_pipeline.conventions import CONTROL
 from perf_pipeline.core.baseline import BaselineDecision, baseline_decision
-from perf_pipeline.core.confirmation import most_runs
-from perf_pipeline.core.control import control_figures
 from perf_pipeline.core.judgement import BaselineRef, Comparison, EndpointVerdict, Judgement, Series, Verdict
+from perf_pipeline.core.judging import judge
 from perf_pipeline.core.model import Fingerprint, LoadResult, Outcome, RunSamples, SloReport
-from perf_pipeline.core.service import Elsewhere
-from perf_pipeline.core.verdict import compare
 from perf_pipeline.defs.series import Earlier, earlier_runs
 from perf_pipeline.store.baseline_sets import PINNED
 from perf_pipeline.store.repository import Store
@@ -49,40 +45,23 @@ def compare_with_baseline(
         return _not_compared(suite, load, why).model_copy(update={"baseline": ref})
     together = samples_of(earlier.run_ids, run_folder=run_folder, read_samples=read_samples)
     candidates = [*together.values(), read_samples(run_folder(load.run_id))]
-    judgement = compare(
-        list(baseline.values()),
-        candidates,
-        suite.verdict,
-        control=CONTROL,
-        elsewhere=_elsewhere(store, [*baseline], load),
-        most_runs=most_runs(run.follow_up, suite.verdict),
+    judged = judge(
+        baseline=list(baseline.values()),
+        baseline_loads=[store.record(run_id).load for run_id in baseline],
+        candidates=candidates,
+        load=load,
+        settings=suite.verdict,
+        follow_up=run.follow_up,
     )
     return Comparison(
         run_id=load.run_id,
         compared=True,
         baseline=ref,
         series=_series(run, earlier, [*together]),
-        control=control_figures(list(baseline.values()), candidates),
-        judgement=judgement,
+        control=judged.control,
+        judgement=judged.judgement,
         judged_s=time.monotonic() - started,
     )
-
-
-def _elsewhere(store: Store, baseline: list[str], load: LoadResult) -> Elsewhere | None:
-    """What other processes took of the machine's CPU; None where it was not measured."""
-    usual = [_taken_by_others(store.record(run_id).load) for run_id in baseline]
-    now = _taken_by_others(load)
-    if now is None:
-        return None
-    return Elsewhere(baseline_ratio=[one for one in usual if one is not None], candidate_ratio=now)
-
-
-def _taken_by_others(load: LoadResult) -> float | None:
-    """Share of this machine, where the target runs here too; None: it has a machine of its own."""
-    cpu = load.cpu
-    if cpu is None or cpu.target_mean_ratio is None:
-        return None
-    return max(0.0, cpu.host_mean_ratio - cpu.k6_mean_ratio - cpu.target_mean_ratio)
 
 
 def _baseline(
@@ -91,7 +70,7 @@ def _baseline(
     """Frozen for a series, which is one test: that of the first of the runs that are judged together."""
     if earlier.run_ids:
         return store.record(earlier.run_ids[0]).comparison.baseline
-    return store.baseline(load.fingerprint, suite.baseline, before=run.started_at, exclude_run=run.run_id)
+    return store.baseline(load.fingerprint, suite.baseline, before=run.compared_before, exclude_run=run.run_id)
 
 
 def _series(run: StoredRun, earlier: Earlier, there: list[str]) -> Series | None:

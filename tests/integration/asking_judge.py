@@ -12,10 +12,9 @@ from typing import Any
 import builders
 import numpy as np
 
-from perf_pipeline.core import load_conduct
+from perf_pipeline.core import judging, load_conduct
 from perf_pipeline.core.judgement import Direction, Judgement, Verdict
 from perf_pipeline.core.model import RunSamples
-from perf_pipeline.defs import comparing
 
 ENDPOINT = "get_game_data"
 WHY = "get_game_data may have changed: another run tells"
@@ -46,7 +45,7 @@ def _median(runs: Sequence[RunSamples]) -> float:
 
 
 def install() -> None:
-    comparing.compare = judge  # type: ignore[attr-defined]
+    judging.compare = judge  # type: ignore[attr-defined]
     load_conduct.MAX_GENERATOR_CPU = 1.0  # a busy machine is no matter of these tests
     load_conduct.MAX_UNSENT_RATIO = 1.0
 

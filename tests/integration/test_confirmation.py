@@ -11,8 +11,9 @@ import pytest
 from dagster import RunRequest, build_sensor_context
 from played_parts import PlayedParts, World, played_world, step_error
 
+from perf_pipeline.core import judging
 from perf_pipeline.core.model import Outcome
-from perf_pipeline.defs import comparing, confirming
+from perf_pipeline.defs import confirming
 from perf_pipeline.defs.build import build_definitions
 from perf_pipeline.store.repository import Store
 
@@ -21,7 +22,7 @@ from perf_pipeline.store.repository import Store
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with played_world(tmp_path) as one:
         one.run(PlayedParts())  # the baseline
-        monkeypatch.setattr(comparing, "compare", asking_judge.judge)
+        monkeypatch.setattr(judging, "compare", asking_judge.judge)
         yield one
 
 
