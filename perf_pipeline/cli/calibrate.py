@@ -146,7 +146,7 @@ def _run_identical(project: Project, request: RunRequest, runs: int, *, quiet: b
 
 def _why_to_stop(ended: Ended) -> int | None:
     """The exit code to stop with; None: go on. An invalid or slow run is a finding and no reason."""
-    if ended.result.cancelled:
+    if ended.result.cancelled or ended.result.asked_to_end:
         return Outcome.CANCELLED.exit_code
     if ended.result.internal_error or ended.stored.outcome is None:
         return EXIT_INTERNAL

@@ -30,6 +30,7 @@ from perf_pipeline.conventions import EXIT_CONFIGURATION, EXIT_INTERNAL
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.asking import ConfigurationError
 from perf_pipeline.project import ProjectError
+from perf_pipeline.signals import listen
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.suite_file import SuiteError
 
@@ -65,6 +66,7 @@ app.command("ui")(ui.ui)
 
 def main() -> None:
     """Entry point; turns every known refusal into its sentence and exit code."""
+    listen()
     try:
         app()
     except SuiteError as error:

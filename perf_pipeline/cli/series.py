@@ -10,6 +10,7 @@ from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import open_store
 from perf_pipeline.core.model import RunRecord, RunRequest
 from perf_pipeline.project import Project
+from perf_pipeline.signals import deferred
 from perf_pipeline.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool)
 
 def _run(project: Project, request: RunRequest, *, quiet: bool) -> Ended:
     from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415 - rich is slow
-    from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
+
+    with deferred():  # an interrupt that comes in the middle of an import may be lost
+        from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
 
     with LoadDisplay(quiet=quiet) as display:
         result = run_benchmark(request.suite, request, home=project.home, on_progress=display)
@@ -73,7 +76,7 @@ def _run(project: Project, request: RunRequest, *, quiet: bool) -> Ended:
 def _next(ended: Ended, request: RunRequest) -> RunRequest | None:
     from perf_pipeline.defs.series import next_request  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
 
-    if ended.result.cancelled or ended.result.internal_error:
+    if ended.result.cancelled or ended.result.asked_to_end or ended.result.internal_error:
         return None
     return next_request(ended.stored, launched_by=request.launched_by)
 

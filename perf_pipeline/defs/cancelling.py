@@ -1,7 +1,7 @@
-"""Ends a run of this process when its terminal is closed, or somebody presses "Terminate" in the UI.
+"""Ends a run of this process when somebody presses "Terminate" in the UI.
 
-The UI reaches the processes that a code server started. Of a run that the command line started it can
-only mark the run as canceling; somebody here has to look.
+The UI reaches the processes that its code server started. Of a run that the command line started, or whose
+code server has died, it can only say that it is canceling; somebody here has to look.
 """
 
 from __future__ import annotations
@@ -10,42 +10,30 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+
+from perf_pipeline.defs.owner import from_command_line
+from perf_pipeline.signals import INSIST_AFTER_S
 
 LOOK_EVERY_S = 2.0
 JOIN_S = 5.0
 
 
 @contextmanager
-def hangup_interrupts() -> Iterator[None]:
-    """Meanwhile a terminal that is closed (SIGHUP) does what Ctrl-C does; by default k6 would load on alone.
+def terminable(instance: DagsterInstance, run_id: str, *, after_s: float = 0.0) -> Iterator[None]:
+    """Meanwhile a run that has been canceling for ``after_s`` gets the signal that Ctrl-C would send.
 
-    Under ``nohup`` the signal stays ignored. Nothing happens outside the main thread.
+    Again while that has no effect, every ``INSIST_AFTER_S``.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-@contextmanager
-def terminable(instance: DagsterInstance, run_id: str) -> Iterator[None]:
-    """Meanwhile a run that is canceling elsewhere gets the signal that Ctrl-C would send."""
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(LOOK_EVERY_S):
-            run = instance.get_run_by_id(run_id)
-            if run is not None and run.status is DagsterRunStatus.CANCELING and not over.is_set():
+            if _is_canceling(instance, run_id) and not over.wait(after_s):
                 os.kill(os.getpid(), signal.SIGINT)
-                return
+                over.wait(INSIST_AFTER_S)
 
     watcher = threading.Thread(target=look, name="cancel-watcher", daemon=True)
     watcher.start()
@@ -54,3 +42,21 @@ def terminable(instance: DagsterInstance, run_id: str) -> Iterator[None]:
     finally:
         over.set()
         watcher.join(JOIN_S)
+
+
+def terminable_by_itself(instance: DagsterInstance, run: DagsterRun) -> AbstractContextManager[None]:
+    """``terminable`` for a run that a code server started, which has 10 s to interrupt it first.
+
+    It cannot when it has died, and what it says while the process is still starting may be lost.
+    """
+    if from_command_line(instance.get_run_by_id(run.run_id) or run):
+        return nullcontext()
+    return terminable(instance, run.run_id, after_s=INSIST_AFTER_S)
+
+
+def _is_canceling(instance: DagsterInstance, run_id: str) -> bool:
+    try:
+        run = instance.get_run_by_id(run_id)
+    except Exception:  # Dagster's storage is away at this moment: look again later
+        return False
+    return run is not None and run.status is DagsterRunStatus.CANCELING

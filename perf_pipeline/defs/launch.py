@@ -16,14 +16,13 @@ from dagster._utils.interrupts import capture_interrupts
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.model import RunReport, RunRequest
 from perf_pipeline.defs.asking import ConfigurationError, check_request
-from perf_pipeline.defs.cancelling import hangup_interrupts, terminable
+from perf_pipeline.defs.cancelling import terminable
 from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.console import silent_console
 from perf_pipeline.defs.instance import prepare_dagster_home
 from perf_pipeline.defs.ledger import failure_sentence, said_by_us
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_LAUNCHED_BY,
-    DAGSTER_TAG_OWNER,
     DAGSTER_TAG_SERIES,
     FIRST_STEP,
     REPORT_STEP,
@@ -32,11 +31,12 @@ from perf_pipeline.defs.naming import (
     step_name,
 )
 from perf_pipeline.defs.origin import reconstructable_job, remote_origin
-from perf_pipeline.defs.owner import end_lost_runs, owner_tag
+from perf_pipeline.defs.owner import end_lost_runs, own
 from perf_pipeline.defs.progress import listening
 from perf_pipeline.defs.values import read_value
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.project import find_project
+from perf_pipeline.signals import deferred, insisting
 from perf_pipeline.suite_file import discover_suites, load_suite
 
 # Capturing stdout would put a pipe between a progress bar and its terminal, with a `tail` process behind it.
@@ -59,6 +59,7 @@ class LaunchResult:
     internal_error: bool  # something of ours broke, whatever the run had found until then
     report: RunReport | None  # None: it did not come so far
     step_s: dict[str, float]  # step -> how long it took, in the order of the steps
+    asked_to_end: bool  # by a signal, also by one that came too late to cancel the run
 
     @property
     def cancelled(self) -> bool:
@@ -84,19 +85,25 @@ def run_benchmark(
     )  # the definitions are loaded below, and again by the UI's servers
     dagster_home = prepare_dagster_home(home)
     listener = listening(on_progress) if on_progress else nullcontext()
-    with _instance(dagster_home) as instance, silent_console(), listener:
-        end_lost_runs(instance)
-        run = _create_run(instance, suite_name, request)
+    with insisting() as asked, _instance(dagster_home) as instance, silent_console(), listener:
+        run: DagsterRun | None = None
         try:
-            with hangup_interrupts(), terminable(instance, run.run_id):
+            with deferred():  # definitions are imported, and no run is made that nobody would end
+                end_lost_runs(instance)
+                run = _create_run(instance, suite_name, request)
+                own(instance, run)
+            with terminable(instance, run.run_id):
                 execute_run(reconstructable_job(run.job_name), run, instance)
         except KeyboardInterrupt:
-            pass  # a second Ctrl-C while the first one's run was ending: how it ended is read below
+            if run is None:
+                raise
+            # else before its first step, or a second Ctrl-C while it was ending: how it ended is read below
         finally:
-            with capture_interrupts():
-                _end_if_not_begun(instance, run.run_id)
+            if run is not None:
+                with capture_interrupts():
+                    _end_if_not_begun(instance, run.run_id)
         with capture_interrupts():
-            return _result(instance, run.run_id, home)
+            return _result(instance, run.run_id, home, asked_to_end=bool(asked))
 
 
 def _check(suite_name: str, request: RunRequest) -> None:
@@ -124,7 +131,6 @@ def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest)
         tags={
             **definition.run_tags,
             DAGSTER_TAG_LAUNCHED_BY: request.launched_by,
-            DAGSTER_TAG_OWNER: owner_tag(),
             **({DAGSTER_TAG_SERIES: request.confirms} if request.confirms else {}),
         },
         remote_job_origin=remote_origin(
@@ -141,7 +147,7 @@ def _end_if_not_begun(instance: DagsterInstance, run_id: str) -> None:
         instance.report_run_canceled(run, message="Interrupted before the first step.")
 
 
-def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
+def _result(instance: DagsterInstance, run_id: str, home: Path, *, asked_to_end: bool) -> LaunchResult:
     run = instance.get_run_by_id(run_id)
     if run is None:
         raise RuntimeError(f"Dagster has lost run {run_id} while it ran")
@@ -156,6 +162,7 @@ def _result(instance: DagsterInstance, run_id: str, home: Path) -> LaunchResult:
         sentence=failure_sentence(event.step_failure_data) if event else None,
         report=read_value(home, run_id, REPORT_STEP, RunReport),
         step_s=_step_s(instance, run_id),
+        asked_to_end=asked_to_end,
     )
 
 
