@@ -17,6 +17,7 @@ from dagster import (
 from perf_pipeline.defs.confirming import confirmation_sensor
 from perf_pipeline.defs.console import console_logger
 from perf_pipeline.defs.gate import release_gate_asset
+from perf_pipeline.defs.housekeeping import housekeeping_sensor
 from perf_pipeline.defs.judge import judging_assets
 from perf_pipeline.defs.launchpad import usual_config
 from perf_pipeline.defs.ledger import ledger_resource
@@ -51,7 +52,9 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
     return Definitions(
         assets=assets,
         jobs=jobs,
-        sensors=[confirmation_sensor(suites, jobs, project, parts)] if jobs else [],
+        sensors=[confirmation_sensor(suites, jobs, project, parts), housekeeping_sensor(project, parts)]
+        if jobs
+        else [],
         executor=in_process_executor,
         loggers={"console": console_logger},
         resources={

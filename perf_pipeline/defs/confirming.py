@@ -7,7 +7,6 @@ confirm.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +32,6 @@ from perf_pipeline.defs.naming import (
 )
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.series import loads_until, next_request
-from perf_pipeline.processes import is_alive
 from perf_pipeline.project import Project
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.repository import Store
@@ -67,7 +65,6 @@ def confirmation_sensor(
     def confirm() -> Iterator[RunRequest | SkipReason]:
         now, skipped = datetime.now(UTC), []
         with Store(project.store_url) as store:
-            store.mark_lost(is_alive, socket.gethostname(), now)
             for run in store.asking(since=now - STALE_AFTER):
                 suite = by_name.get(run.suite)
                 if suite is None:

@@ -26,8 +26,11 @@ from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.error import SerializableErrorInfo
 
+from perf_pipeline.core.baseline import BaselineDecision
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
+from perf_pipeline.defs.cancelling import terminable_by_itself
 from perf_pipeline.defs.collecting import keep_end
+from perf_pipeline.defs.lost import find_lost, keep_record
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_OUTCOME,
     DAGSTER_TAG_PROFILE,
@@ -35,15 +38,15 @@ from perf_pipeline.defs.naming import (
     LOAD_STEP,
     step_name,
 )
+from perf_pipeline.defs.owner import own
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
-from perf_pipeline.processes import is_alive
 from perf_pipeline.project import Project
-from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.errors import BusyError, StoreError, surely
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
-from perf_pipeline.suite import Suite, Target
+from perf_pipeline.suite import BaselinePolicy, Suite, Target
 
 AROUND_THE_LOAD_S = 3600.0  # more than set-up and judgement take: a run that is older has died
 
@@ -87,7 +90,8 @@ class Ledger:
         self._find_lost()
         self.owned = True  # before it is stored: an interrupt may come at any time
         try:
-            self.store.begin_run(
+            begin = partial(
+                self.store.begin_run,
                 run_id=self.run_id,
                 request=request,
                 run_folder=str(self.project.run_folder(self.run_id)),
@@ -99,27 +103,35 @@ class Ledger:
                 exclusive=exclusive,
                 elsewhere_since=elsewhere_since,
             )
+            surely(begin)
         except BusyError:
             self.owned = False
             raise
         self._tag({DAGSTER_TAG_TARGET: request.target, DAGSTER_TAG_PROFILE: request.profile})
 
     def _find_lost(self) -> None:
-        self.store.mark_lost(is_alive, socket.gethostname(), _now())
+        at = _now()
+        for run in find_lost(self.store, at):
+            self.announce(run, at)
 
     def end(self, outcome: Outcome, sentence: str) -> str:
         """End without a record. Returns the stored sentence, which begins with the outcome."""
         said = f"{outcome.value}: {sentence}"
         at = _now()
-        ended = self.store.set_outcome(self.run_id, outcome, said, at)
+        ended = surely(lambda: self.store.set_outcome(self.run_id, outcome, said, at))
         self._tag({DAGSTER_TAG_OUTCOME: outcome.value})
         if ended:
             self.announce(self.store.find_run(self.run_id), at)
         return said
 
-    def save(self, record: RunRecord) -> None:
-        """Store everything about a measured run, its outcome with it. Raises StoreError."""
-        self.store.save_record(record, _now())
+    def save(self, record: RunRecord, decision: BaselineDecision, policy: BaselinePolicy) -> RunRecord:
+        """Store a measured run and what becomes of the baseline; returns the record as stored.
+
+        Into its folder first: should the store not get it, whoever finds this run lost takes it from there.
+        Raises StoreError.
+        """
+        keep_record(record)
+        return surely(lambda: self.store.save_judged(record, decision, policy=policy, at=_now()))
 
     def resume(self) -> None:
         """A re-execution of later steps takes its benchmark over, so that its death would be seen.
@@ -148,12 +160,12 @@ class Ledger:
 
     def settle(self) -> None:
         """Called when the run is over: a benchmark that still counts as running gets its outcome."""
+        known = _find(self.store, self.run_id)  # first: waits for a database that Dagster may share
         interrupted, failure = self._how_it_ended()
         run = self.instance.get_run_by_id(self.run.run_id)
         if interrupted and run is not None and run.status is DagsterRunStatus.STARTED:
             # Otherwise Dagster takes an interrupt that it did not send itself for a failure.
             self.instance.report_run_canceling(run, message=CANCEL_MESSAGE)
-        known = _find(self.store, self.run_id)
         if known is None:
             return
         if known.outcome is not None:
@@ -215,7 +227,8 @@ def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> 
         run, instance = context.run, context.instance
         if run is None or instance is None:
             raise RuntimeError("the ledger needs a Dagster run")
-        with Store(project.store_url) as store:
+        own(instance, run)  # before all else: should we die, nobody else knows whose it was
+        with Store(project.store_url) as store, terminable_by_itself(instance, run):
             announce = partial(
                 tell_outcome,
                 store=store,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from perf_pipeline.load.progress import Progress
 
@@ -36,7 +36,8 @@ def reporter(log: Callable[[str], None], *more: Listener) -> Listener:
         now = time.monotonic()
         if now - last >= LOG_EVERY_S:
             last = now
-            log(sentence(progress))
+            with suppress(Exception):  # Dagster's storage is away at this moment: the load matters more
+                log(sentence(progress))
 
     return report
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from perf_pipeline.core.confirmation import why_one_more
 from perf_pipeline.core.judgement import Comparison
@@ -67,13 +66,7 @@ def finish_run(
         baseline_sentence=decision.sentence,
         asks=asks,
     )
-    ledger.save(record)
-    said = ledger.store.apply_decision(
-        decision, run_id=load.run_id, policy=suite.baseline, at=datetime.now(UTC)
-    )
-    if said != record.baseline_sentence:
-        record = record.model_copy(update={"baseline_sentence": said})
-        ledger.save(record)
+    record = ledger.save(record, decision, suite.baseline)
     tell(record)
     run_folder = ledger.project.run_folder
     baseline = comparison.baseline

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+Done = TypeVar("Done")
+
 
 class StoreError(Exception):
     """The text is one sentence: what, where, what to do. It never holds a password."""
@@ -17,3 +22,11 @@ class SupersededError(BusyError):
 
 class UnreachableError(StoreError):
     """The database's server went away, or did not come back in time. Nothing was stored; try again later."""
+
+
+def surely(act: Callable[[], Done]) -> Done:
+    """Once more when the database went away in the middle of it. For what changes nothing when done twice."""
+    try:
+        return act()
+    except UnreachableError:
+        return act()

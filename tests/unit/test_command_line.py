@@ -76,6 +76,7 @@ def ended(status: DagsterRunStatus = DagsterRunStatus.SUCCESS, **overrides: Any)
         "internal_error": False,
         "report": None,
         "step_s": {},
+        "asked_to_end": False,
     }
     return LaunchResult(status=status, **(good | overrides))
 
