@@ -19,6 +19,7 @@ from dagster import (
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.naming import (
@@ -27,6 +28,7 @@ from perf_pipeline.defs.naming import (
     DAGSTER_TAG_SERIES,
     DAGSTER_TAG_SERIES_NUMBER,
     FIRST_STEP,
+    PRIORITY_CONFIRMATION,
     job_name,
     step_key,
 )
@@ -93,12 +95,16 @@ def _launched(store: Store, run: StoredRun) -> RunRequest:
             DAGSTER_TAG_LAUNCHED_BY: CONFIRMATION,
             DAGSTER_TAG_SERIES: run.series,
             DAGSTER_TAG_SERIES_NUMBER: str(number),
+            PRIORITY_TAG: str(PRIORITY_CONFIRMATION),
         },
     )
 
 
 def _why_not_now(store: Store, run: StoredRun, suite: Suite, parts: Parts) -> str:
     """Why the next run of its series does not start at this moment; empty: it does."""
+    paused = store.paused(suite=run.suite, target=run.target)
+    if paused is not None:
+        return paused
     newest = store.list_runs(limit=_RUNS_READ)
     for other in newest:
         here = other.host == run.host or (other.base_url is not None and other.base_url == run.base_url)

@@ -13,6 +13,7 @@ LOG_EVERY_S = 5.0
 Listener = Callable[[Progress], None]
 
 _listeners: list[Listener] = []
+_waiting: list[Callable[[str], None]] = []
 
 
 @contextmanager
@@ -23,6 +24,27 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+@contextmanager
+def hearing(of_waiting: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile ``of_waiting`` gets a sentence whenever a run of this process has to wait for another one."""
+    _waiting.append(of_waiting)
+    try:
+        yield
+    finally:
+        _waiting.remove(of_waiting)
+
+
+def waiting_reporter(log: Callable[[str], None]) -> Callable[[str], None]:
+    """A callback for a run that has to wait: tells all who hear of it, and writes it with ``log``."""
+
+    def report(sentence: str) -> None:
+        log(sentence)
+        for one in _waiting:
+            one(sentence)
+
+    return report
 
 
 def reporter(log: Callable[[str], None], *more: Listener) -> Listener:

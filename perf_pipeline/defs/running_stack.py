@@ -37,6 +37,10 @@ class RunningStack:
         """Data folder of that Prometheus, if it is the run's own and may be asked for a snapshot."""
         return self._stack.prometheus_data
 
+    def take_host(self, run_id: str) -> None:
+        """Keep other benchmarks off this host until ``stop``. Raises NotReady."""
+        self._stack.take_host(run_id)
+
     def start(self, *, suite: Suite, request: RunRequest, run_id: str, run_folder: Path) -> StackState:
         """Raises NotReady."""
         state = self._stack.start(suite=suite, request=request, run_id=run_id, run_folder=run_folder)

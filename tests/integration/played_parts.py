@@ -46,9 +46,13 @@ class PlayedStack:
     kind: str = "embedded"
     notes: list[str] = field(default_factory=list)
     on_start: Break = never
+    on_take: Break = never
     stopped: int = 0
     prometheus_url: str | None = "http://prometheus.example"
     prometheus_data: Path | None = None
+
+    def take_host(self, _run_id: str) -> None:
+        self.on_take()
 
     def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
         self.on_start()
@@ -65,7 +69,9 @@ class PlayedParts(Parts):
     """A good run; ``on_load``, ``on_snapshot`` and ``on_reports`` may raise."""
 
     def __init__(self, *, cpu: float = 0.4, **breaks: Break) -> None:
-        self.running = PlayedStack(on_start=breaks.get("on_start", never))
+        self.running = PlayedStack(
+            on_start=breaks.get("on_start", never), on_take=breaks.get("on_take", never)
+        )
         self.breaks = breaks
         self.loads = 0
         self.told: list[SeriesSample] = []
@@ -121,7 +127,7 @@ class World:
     instance: DagsterInstance
     suite: Suite
 
-    def run(self, parts: Parts, *, config: dict[str, str] | None = None) -> ExecuteInProcessResult:
+    def run(self, parts: Parts, *, config: dict[str, Any] | None = None) -> ExecuteInProcessResult:
         defs = build_definitions([self.suite], self.project, parts)
         job = defs.resolve_job_def("benchmark_multiplayer")
         return job.execute_in_process(

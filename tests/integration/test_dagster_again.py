@@ -93,7 +93,7 @@ class TestTwoBenchmarksAtOnce:
     def test_on_one_host_the_second_is_not_ready_whatever_its_home(self, world: World) -> None:
         parts = PlayedParts()
         with another_run(world):
-            result = world.run(parts)
+            result = world.run(parts, config={"wait_s": 0})
         stored = world.stored(result.run_id)
         assert stored.outcome is Outcome.NOT_READY
         assert stored.sentence == step_error(result)
