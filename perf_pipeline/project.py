@@ -6,7 +6,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from perf_pipeline.conventions import DEFAULT_HOME, ENV_HOME, ENV_ROOT, ENV_STORE_URL, ENV_TOOLS, STORE_FILE
+from perf_pipeline.conventions import (
+    ARCHIVE_FOLDER,
+    DEFAULT_HOME,
+    ENV_ARCHIVE,
+    ENV_HOME,
+    ENV_ROOT,
+    ENV_STORE_URL,
+    ENV_TOOLS,
+    STORE_FILE,
+)
 
 
 class ProjectError(Exception):
@@ -21,6 +30,11 @@ class Project:
     home: Path  # runs, store, Prometheus' data, Dagster's storage; never committed
     tools: Path  # programs that the pipeline installed for itself
     store_url: str
+
+    @property
+    def archive_url(self) -> str:
+        """Folder or URL of the archives."""
+        return os.environ.get(ENV_ARCHIVE) or str(self.home / ARCHIVE_FOLDER)
 
     def run_folder(self, run_id: str) -> Path:
         return run_folder(self.home, run_id)

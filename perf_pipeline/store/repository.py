@@ -7,12 +7,14 @@ takes the time from its caller as an aware datetime, returns values, and raises 
 
 from __future__ import annotations
 
+from perf_pipeline.store.archives import Archives
 from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
 from perf_pipeline.store.deploys import Deploys
 from perf_pipeline.store.errors import BusyError, StoreError
 from perf_pipeline.store.notices import Notices
 from perf_pipeline.store.pauses import Pauses
+from perf_pipeline.store.rows import Rows
 from perf_pipeline.store.runs import RunStore
 from perf_pipeline.store.series import SeriesReads
 from perf_pipeline.store.values import (
@@ -41,5 +43,5 @@ __all__ = [
 ]
 
 
-class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Notices, Pauses, Deploys):
+class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Archives, Rows, Notices, Pauses, Deploys):
     """Use as a context manager, or call ``close()``."""

@@ -1,0 +1,26 @@
+"""What can go wrong with archives; every text is one sentence that says what to do."""
+
+from __future__ import annotations
+
+
+class ArchiveError(Exception):
+    """An archive cannot be read, written or found."""
+
+
+class PlaceError(ArchiveError):
+    """The place where archives are kept does not take or give anything: full, unreachable, not allowed.
+
+    Trying the next run would fail in the same way.
+    """
+
+
+class MissingError(ArchiveError):
+    """There is no such file at the place."""
+
+
+class SourceError(ArchiveError):
+    """A file of the run's folder cannot be read; the place may be well."""
+
+
+class StoppedError(ArchiveError):
+    """Writing was given up because the caller said so; nothing of it is left that counts."""
