@@ -28,7 +28,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def looked(world: World, parts: PlayedParts | None = None) -> RunRequest | str:
     """What the sensor does at this moment: the run that it asks Dagster for, or why it does not."""
-    (sensor,) = build_definitions([world.suite], world.project, parts or PlayedParts()).sensors or ()
+    sensors = build_definitions([world.suite], world.project, parts or PlayedParts()).sensors or ()
+    (sensor,) = (one for one in sensors if one.name == confirming.SENSOR)
     with build_sensor_context(instance=world.instance) as context:
         data = sensor.evaluate_tick(context)  # type: ignore[union-attr]
     return data.run_requests[0] if data.run_requests else str(data.skip_message)

@@ -61,7 +61,7 @@ def described(defs: Definitions) -> str:
         assert isinstance(sensor, SensorDefinition)
         every = sensor.minimum_interval_seconds
         lines.append(f"sensor {sensor.name} ({sensor.default_status.value}, every {every} s)")
-        lines += [f"  launches {job.name}" for job in sensor.jobs if sensor.has_jobs]
+        lines += [f"  launches {job.name}" for job in (sensor.jobs if sensor.has_jobs else [])]
     for schedule in defs.schedules or ():
         assert isinstance(schedule, ScheduleDefinition)
         when = f"{schedule.cron_schedule} {schedule.execution_timezone}"
