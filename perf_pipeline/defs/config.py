@@ -38,9 +38,25 @@ class BenchmarkConfig(Config):
         description="Who starts one more run of the revision, should this one ask for it: "
         "`sensor` (where Dagster's daemon runs), `caller` (who waits for this one) or `nobody`.",
     )
+    wait_s: float | None = Field(
+        default=None,
+        description="How long it waits for another benchmark to end, in seconds. "
+        "Empty: as long as the longest run of the suite can take.",
+    )
+    despite_pause: bool = Field(
+        default=False, description="Run although the suite or target is paused (`perf-pipeline pause`)."
+    )
+
+    deploy: int | None = Field(
+        default=None,
+        description="Number of the deploy that this run follows (`perf-pipeline deploys` lists them): it is "
+        "compared with runs from before that deploy. Empty: it follows none.",
+    )
 
     @classmethod
-    def of(cls, request: RunRequest) -> BenchmarkConfig:
+    def of(
+        cls, request: RunRequest, *, wait_s: float | None = None, despite_pause: bool = False
+    ) -> BenchmarkConfig:
         """The config that asks for what ``request`` asks for."""
         return cls(
             target=request.target,
@@ -49,6 +65,9 @@ class BenchmarkConfig(Config):
             note=request.note,
             confirms=request.confirms,
             follow_up=request.follow_up.value,
+            deploy=request.deploy.number if request.deploy else None,
+            wait_s=wait_s,
+            despite_pause=despite_pause,
         )
 
     def request(self, suite: Suite, *, launched_by: str) -> RunRequest:

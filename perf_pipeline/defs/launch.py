@@ -11,6 +11,7 @@ from pathlib import Path
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunConfig
 from dagster._core.execution.api import execute_run
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.interrupts import capture_interrupts
 
 from perf_pipeline.conventions import ENV_HOME
@@ -25,6 +26,7 @@ from perf_pipeline.defs.naming import (
     DAGSTER_TAG_LAUNCHED_BY,
     DAGSTER_TAG_SERIES,
     FIRST_STEP,
+    PRIORITY_CONFIRMATION,
     REPORT_STEP,
     job_name,
     step_key,
@@ -32,7 +34,7 @@ from perf_pipeline.defs.naming import (
 )
 from perf_pipeline.defs.origin import reconstructable_job, remote_origin
 from perf_pipeline.defs.owner import end_lost_runs, own
-from perf_pipeline.defs.progress import listening
+from perf_pipeline.defs.progress import hearing, listening
 from perf_pipeline.defs.values import read_value
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.project import find_project
@@ -72,8 +74,13 @@ def run_benchmark(
     *,
     home: Path,
     on_progress: Callable[[Progress], None] | None = None,
+    on_waiting: Callable[[str], None] | None = None,
+    wait_s: float = 0.0,
+    despite_pause: bool = False,
 ) -> LaunchResult:
     """Run the suite's benchmark to its end; blocking, in this process.
+
+    It waits up to ``wait_s`` while another one is under way, and tells ``on_waiting`` for whom.
 
     Ctrl-C (SIGINT), SIGTERM, SIGHUP and "Terminate" in the UI end it: when this returns, with ``cancelled``
     set, all that was started has stopped, and the store and Dagster know the run as cancelled. Raises
@@ -85,12 +92,14 @@ def run_benchmark(
     )  # the definitions are loaded below, and again by the UI's servers
     dagster_home = prepare_dagster_home(home)
     listener = listening(on_progress) if on_progress else nullcontext()
-    with insisting() as asked, _instance(dagster_home) as instance, silent_console(), listener:
+    hearer = hearing(on_waiting) if on_waiting else nullcontext()
+    config = BenchmarkConfig.of(request, wait_s=wait_s, despite_pause=despite_pause)
+    with insisting() as asked, _instance(dagster_home) as instance, silent_console(), listener, hearer:
         run: DagsterRun | None = None
         try:
             with deferred():  # definitions are imported, and no run is made that nobody would end
                 end_lost_runs(instance)
-                run = _create_run(instance, suite_name, request)
+                run = _create_run(instance, suite_name, request, config)
                 own(instance, run)
             with terminable(instance, run.run_id):
                 execute_run(reconstructable_job(run.job_name), run, instance)
@@ -118,26 +127,30 @@ def _instance(dagster_home: Path) -> DagsterInstance:
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides=_OWN_CONSOLE))
 
 
-def _create_run(instance: DagsterInstance, suite_name: str, request: RunRequest) -> DagsterRun:
+def _create_run(
+    instance: DagsterInstance, suite_name: str, request: RunRequest, benchmark: BenchmarkConfig
+) -> DagsterRun:
     job = reconstructable_job(job_name(suite_name))
     definition = job.get_definition()
     # Without a logger named in the config Dagster takes its own, which cannot be silenced.
-    config = RunConfig(
-        ops={step_key(suite_name, FIRST_STEP): BenchmarkConfig.of(request)}, loggers={"console": {}}
-    )
+    config = RunConfig(ops={step_key(suite_name, FIRST_STEP): benchmark}, loggers={"console": {}})
     return instance.create_run_for_job(
         job_def=definition,
         run_config=config.to_config_dict(),  # type: ignore[no-untyped-call]
         tags={
             **definition.run_tags,
             DAGSTER_TAG_LAUNCHED_BY: request.launched_by,
-            **({DAGSTER_TAG_SERIES: request.confirms} if request.confirms else {}),
+            **(_of_series(request.confirms) if request.confirms else {}),
         },
         remote_job_origin=remote_origin(
             find_project().root, definition, job.repository.get_definition().name
         ),
         job_code_origin=job.get_python_origin(),
     )
+
+
+def _of_series(first_run: str) -> dict[str, str]:
+    return {DAGSTER_TAG_SERIES: first_run, PRIORITY_TAG: str(PRIORITY_CONFIRMATION)}
 
 
 def _end_if_not_begun(instance: DagsterInstance, run_id: str) -> None:

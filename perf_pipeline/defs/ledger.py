@@ -23,6 +23,7 @@ from dagster import (
     ResourceDefinition,
 )
 from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
+from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.interrupts import capture_interrupts
 from dagster_shared.error import SerializableErrorInfo
 
@@ -36,6 +37,7 @@ from perf_pipeline.defs.naming import (
     DAGSTER_TAG_PROFILE,
     DAGSTER_TAG_TARGET,
     LOAD_STEP,
+    PRIORITY_PERSON,
     step_name,
 )
 from perf_pipeline.defs.owner import own
@@ -69,10 +71,18 @@ class Ledger:
         """The load is about to begin: no other may, on this host or against this target.
 
         Earlier benchmarks of this host whose process died are ``lost``. Raises BusyError when another one is
-        under way; nothing of this one is stored then.
+        under way or comes first; nothing of this one is stored then.
         """
         longest = timedelta(seconds=target.max_duration_s + AROUND_THE_LOAD_S)
         self._own(request, target.base_url, exclusive=True, elsewhere_since=_now() - longest)
+
+    def wait_in_line(self, request: RunRequest, target: Target, for_whom: str) -> None:
+        """Store that this benchmark waits for its turn. It keeps nobody out, and comes before later ones."""
+        self._own(request, target.base_url, exclusive=False, waits=for_whom)
+
+    def paused(self, request: RunRequest) -> str | None:
+        """Why nothing may start on the request's target, in one sentence. Raises StoreError."""
+        return self.store.paused(suite=request.suite, target=request.target)
 
     def turn_away(self, request: RunRequest, sentence: str) -> str:
         """Store a benchmark that must not begin as ``not_ready``. Returns the stored sentence."""
@@ -86,9 +96,10 @@ class Ledger:
         *,
         exclusive: bool,
         elsewhere_since: datetime | None = None,
+        waits: str | None = None,
     ) -> None:
         self._find_lost()
-        self.owned = True  # before it is stored: an interrupt may come at any time
+        owned, self.owned = self.owned, True  # before it is stored: an interrupt may come at any time
         try:
             begin = partial(
                 self.store.begin_run,
@@ -102,10 +113,12 @@ class Ledger:
                 base_url=base_url,
                 exclusive=exclusive,
                 elsewhere_since=elsewhere_since,
+                waits=waits,
+                priority=priority_of(self.run),
             )
             surely(begin)
         except BusyError:
-            self.owned = False
+            self.owned = owned
             raise
         self._tag({DAGSTER_TAG_TARGET: request.target, DAGSTER_TAG_PROFILE: request.profile})
 
@@ -200,6 +213,14 @@ class Ledger:
             return False, f"{internal}in step {step}: {failure_sentence(data)}"
         succeeded = {event.step_key for event in events}
         return canceling or not succeeded.issuperset(run.step_keys_to_execute or ()), ""
+
+
+def priority_of(run: DagsterRun) -> int:
+    """As Dagster's queue reads it: the higher begins first."""
+    try:
+        return int(run.tags.get(PRIORITY_TAG, PRIORITY_PERSON))
+    except ValueError:
+        return PRIORITY_PERSON
 
 
 def said_by_us(data: StepFailureData) -> bool:

@@ -1,6 +1,7 @@
 """The steps that measure: ``monitoring_stack`` -> ``load_test`` -> ``prometheus_snapshot``."""
 
 # No `from __future__ import annotations` here: Dagster needs the types of parameters, not their names.
+from collections.abc import Callable
 from typing import NoReturn
 
 from dagster import (
@@ -25,16 +26,16 @@ from perf_pipeline.defs.describing import described
 from perf_pipeline.defs.launchpad import config_for
 from perf_pipeline.defs.ledger import Ledger
 from perf_pipeline.defs.parts import Parts
-from perf_pipeline.defs.progress import reporter
+from perf_pipeline.defs.progress import reporter, waiting_reporter
 from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.defs.telling import TellingWhileLoading
+from perf_pipeline.defs.turn import begin_in_turn, longest_wait_s
 from perf_pipeline.defs.values import suites_begun_by
 from perf_pipeline.load.errors import LoadError, UnreadableError
 from perf_pipeline.stack.base import NotReady
-from perf_pipeline.store.errors import BusyError
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.suite import Suite
 
-BUSY = "busy"  # as the stack's own lock says it
 POOL = "generator_host"  # all steps: evaluating one run would disturb the measurement of another
 
 
@@ -55,12 +56,8 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         running_stack: ResourceParam[RunningStack],
         parts: ResourceParam[Parts],
     ) -> MaterializeResult[StackState]:
-        request = _asked(suite, config, context.run)
-        try:
-            ledger.begin(request, suite.targets[request.target])
-        except BusyError as error:
-            said = ledger.turn_away(request, str(error))
-            raise Failure(said, metadata={"reason": BUSY}, allow_retries=False) from None
+        request = _asked(suite, config, context.run, ledger)
+        _begin(request, suite, config, ledger, running_stack, log=context.log.info)
         folder = ledger.project.run_folder(ledger.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         keep_beginning(suite, folder, log=context.log.warning)
@@ -93,7 +90,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
     ) -> MaterializeResult[LoadResult]:
         folder = ledger.project.run_folder(ledger.run_id)
         if not running_stack.started:
-            _begin_again(ledger, suite, monitoring_stack.request)
+            _begin_again(ledger, running_stack, suite, monitoring_stack.request)
             keep_beginning(suite, folder, log=context.log.warning)
             context.log.info("The stack of the failed run has gone; starting it again.")
         try:
@@ -152,7 +149,7 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
     return [monitoring_stack, load_test, prometheus_snapshot]
 
 
-def _asked(suite: Suite, config: BenchmarkConfig, run: DagsterRun) -> RunRequest:
+def _asked(suite: Suite, config: BenchmarkConfig, run: DagsterRun, ledger: Ledger) -> RunRequest:
     begun = suites_begun_by(run)
     if len(begun) > 1:
         raise Failure(
@@ -161,13 +158,44 @@ def _asked(suite: Suite, config: BenchmarkConfig, run: DagsterRun) -> RunRequest
             allow_retries=False,
         )
     try:
-        return config.request(suite, launched_by=launched_by(run))
-    except ConfigurationError as error:
+        request = config.request(suite, launched_by=launched_by(run))
+        if config.deploy is None:
+            return request
+        deploy = ledger.store.deploy(suite.name, request.target, config.deploy)
+        return request.model_copy(update={"deploy": deploy.as_deploy})
+    except (ConfigurationError, StoreError) as error:
         raise Failure(str(error), allow_retries=False) from None
 
 
-def _begin_again(ledger: Ledger, suite: Suite, request: RunRequest) -> None:
-    """A re-execution takes its benchmark over only if it may send the load: else its end stays as it was."""
+def _begin(
+    request: RunRequest,
+    suite: Suite,
+    config: BenchmarkConfig,
+    ledger: Ledger,
+    stack: RunningStack,
+    *,
+    log: Callable[[str], None],
+) -> None:
+    try:
+        begin_in_turn(
+            request,
+            suite,
+            ledger=ledger,
+            stack=stack,
+            wait_s=longest_wait_s(suite) if config.wait_s is None else config.wait_s,
+            despite_pause=config.despite_pause,
+            say=waiting_reporter(log),
+        )
+    except NotReady as error:
+        said = ledger.turn_away(request, error.sentence)
+        raise Failure(said, metadata={"reason": error.name}, allow_retries=False) from None
+
+
+def _begin_again(ledger: Ledger, stack: RunningStack, suite: Suite, request: RunRequest) -> None:
+    """A re-execution takes its benchmark over only if it may send the load: else its end stays as it was.
+
+    So it does not wait for its turn, either.
+    """
     if (ledger.project.run_folder(ledger.run_id) / RAW_SAMPLES).exists():
         raise Failure(
             f"the load of run {ledger.run_id} had begun when it failed, and a second one would be "
@@ -175,9 +203,9 @@ def _begin_again(ledger: Ledger, suite: Suite, request: RunRequest) -> None:
             allow_retries=False,
         )
     try:
-        ledger.begin(request, suite.targets[request.target])
-    except BusyError as error:
-        raise Failure(str(error), metadata={"reason": BUSY}, allow_retries=False) from None
+        begin_in_turn(request, suite, ledger=ledger, stack=stack, wait_s=0)
+    except NotReady as error:
+        raise Failure(error.sentence, metadata={"reason": error.name}, allow_retries=False) from None
 
 
 def _not_ready(ledger: Ledger, sentence: str, reason: str) -> NoReturn:

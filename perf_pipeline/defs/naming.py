@@ -10,6 +10,10 @@ DAGSTER_TAG_OUTCOME = "perf/outcome"
 DAGSTER_TAG_LAUNCHED_BY = "perf/launched_by"
 DAGSTER_TAG_SERIES = "perf/series"  # id of the first run; of a run that confirms it
 DAGSTER_TAG_SERIES_NUMBER = "perf/series_number"
+DAGSTER_TAG_DEPLOY = "perf/deploy"  # number of the deploy that it follows
+DAGSTER_TAG_REVISION = "perf/revision"  # that was deployed
+DAGSTER_TAG_PREVIOUS_REVISION = "perf/previous_revision"
+DAGSTER_TAG_DEPLOY_SOURCE = "perf/deploy_source"
 # Host, pid and start time (Unix seconds) of the process that executes it; the UI shows no tag that begins so.
 DAGSTER_TAG_OWNER = ".dagster/perf_owner"
 
@@ -28,11 +32,17 @@ LOAD_STEP = "load_test"
 REPORT_STEP = "run_report"
 
 CONFIRMATION = "confirmation"  # who launched a run that the sensor started
+DEPLOY = "deploy"  # who launched a run that follows one
 
 
 def job_name(suite_name: str) -> str:
     """The job that runs one benchmark of a suite."""
     return f"benchmark_{suite_name}"
+
+
+def schedule_name(suite_name: str, target: str, schedule: str) -> str:
+    """``multiplayer``, ``local``, ``nightly`` -> ``multiplayer__local__nightly``."""
+    return f"{suite_name}__{target}__{schedule}"
 
 
 def step_key(suite_name: str, step: str) -> str:
