@@ -14,13 +14,16 @@ from perf_pipeline.cli import (
     baseline,
     calibrate,
     compare,
+    deploy,
     doctor,
     explain,
     generate,
     history,
+    pause,
     run,
     runs,
     show,
+    status,
     ui,
     validate,
 )
@@ -53,14 +56,19 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
+app.command("status")(status.status)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
 app.command("history")(history.history)
 app.command("calibrate")(calibrate.calibrate)
+app.command("deploy")(deploy.deploy)
+app.command("deploys")(deploy.deploys)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("generate")(generate.generate)
 app.command("explain")(explain.explain)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.command("ui")(ui.ui)
 
 

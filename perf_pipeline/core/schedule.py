@@ -39,3 +39,14 @@ def _ticks(schedule: Schedule) -> Iterator[datetime]:
     # In UTC: the difference of two times of one zone is that of their clocks, which ignores a change of it.
     local = CronSim(schedule.cron, _FROM.astimezone(ZoneInfo(schedule.timezone)))
     return (tick.astimezone(UTC) for tick in local)
+
+
+def next_due(schedule: Schedule, after: datetime) -> datetime:
+    """The first tick later than ``after``, in UTC."""
+    return next(CronSim(schedule.cron, after.astimezone(ZoneInfo(schedule.timezone)))).astimezone(UTC)
+
+
+def last_due(schedule: Schedule, before: datetime) -> datetime:
+    """The last tick earlier than ``before``, in UTC."""
+    local = CronSim(schedule.cron, before.astimezone(ZoneInfo(schedule.timezone)), reverse=True)
+    return next(local).astimezone(UTC)

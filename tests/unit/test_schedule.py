@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from perf_pipeline.core.schedule import longest_gap_s, shortest_gap_s
+from perf_pipeline.core.schedule import last_due, longest_gap_s, next_due, shortest_gap_s
 from perf_pipeline.suite import Schedule
 
 HOUR = 3600
@@ -37,3 +39,16 @@ def test_the_night_on_which_the_clock_goes_back_is_an_hour_longer() -> None:
 
 def test_a_zone_that_never_changes_its_clock_has_days_of_24_hours() -> None:
     assert longest_gap_s(every("0 4 * * *", "Asia/Taipei")) == DAY
+
+
+class TestWhenARunIsDue:
+    def test_is_the_next_tick_in_the_zone_of_the_schedule(self) -> None:
+        noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+        nightly = every("0 2 * * *", "Asia/Taipei")
+        assert next_due(nightly, noon) == datetime(2026, 11, 25, 18, tzinfo=UTC)
+        assert last_due(nightly, noon) == datetime(2026, 11, 24, 18, tzinfo=UTC)
+
+    def test_on_the_very_tick_is_the_one_after_it_and_the_one_before_it(self) -> None:
+        tick = datetime(2026, 11, 25, 2, tzinfo=UTC)
+        assert next_due(every("0 2 * * *"), tick) == tick + timedelta(days=1)
+        assert last_due(every("0 2 * * *"), tick) == tick - timedelta(days=1)
