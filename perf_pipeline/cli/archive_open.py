@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import typer
 from perf_pipeline.cli.shared import LAST, JsonOption, RefusedError, find_run, open_store, print_json
 from perf_pipeline.conventions import EXIT_INTERNAL, MISSING, REPORT_JSON, RUN_DASHBOARDS, TSDB_FOLDER
 from perf_pipeline.project import Project, find_project
+from perf_pipeline.store.errors import StoreError
 
 if TYPE_CHECKING:
     from perf_pipeline.prometheus.tsdb_snapshot import TsdbInfo
@@ -84,14 +86,40 @@ def open_run(
 
 @contextmanager
 def _folder_of(project: Project, run: str) -> Iterator[Path]:
-    """Raises RefusedError or StoreError."""
+    """The run's own folder where it still is, else its archive. Raises RefusedError."""
     named = Path(run)
     if named.is_dir():
         yield named
         return
-    with open_store(project) as store:
-        run_id = find_run(store, run).run_id
-    yield project.run_folder(run_id)
+    run_id, unknown = run, ""
+    try:
+        with open_store(project) as store:
+            run_id = find_run(store, run).run_id
+    except (StoreError, RefusedError) as error:
+        unknown = str(error)  # a store that was lost: the archives know the run
+    folder = project.run_folder(run_id)
+    if not unknown and folder.is_dir():
+        yield folder
+        return
+    with _restored(project, run_id, unknown) as folder:
+        yield folder
+
+
+@contextmanager
+def _restored(project: Project, run_id: str, unknown: str) -> Iterator[Path]:
+    """Every byte of it is verified."""
+    from perf_pipeline.archive.archives import find_archive  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.archive.errors import ArchiveError  # noqa: PLC0415
+    from perf_pipeline.archive.place import open_place  # noqa: PLC0415
+    from perf_pipeline.archive.restore import restore  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="perf-pipeline-archive-") as scratch:
+        try:
+            place = open_place(project.archive_url)
+            folder = restore(place, find_archive(place, run_id), Path(scratch) / "run")
+        except ArchiveError as error:
+            raise RefusedError(" ".join(filter(None, (unknown, str(error))))) from error
+        yield folder
 
 
 def _info(folder: Path) -> TsdbInfo:

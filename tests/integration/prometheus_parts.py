@@ -23,12 +23,14 @@ def values(url: str, query: str) -> list[float]:
     return [float(series["value"][1]) for series in ask(url, query)]
 
 
-def start_prometheus(binary: Path, folder: Path, data: Path, until: ExitStack) -> str:
+def start_prometheus(
+    binary: Path, folder: Path, data: Path, until: ExitStack, *, admin_api: bool = False
+) -> str:
     address = f"127.0.0.1:{free_port()}"
     config = folder / "prometheus.yml"
     config.write_text("global: {scrape_interval: 5s}\n")
     server = start_server(
-        arguments(binary, config=config, data=data, address=address),
+        arguments(binary, config=config, data=data, address=address, admin_api=admin_api),
         title="Prometheus",
         failure="prometheus_failed",
         home=folder,
