@@ -46,6 +46,13 @@ class LoadDisplay:
         if self._live:
             self._bar.stop()
 
+    def say(self, sentence: str) -> None:
+        """One line above the bar."""
+        if self._live:
+            self._bar.console.print(sentence, highlight=False, markup=False)
+        elif not self._quiet:
+            print(sentence, file=sys.stderr, flush=True)
+
     def __call__(self, progress: Progress) -> None:
         if self._live:
             over = progress.elapsed_s >= progress.planned_s

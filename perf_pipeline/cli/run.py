@@ -15,6 +15,7 @@ from perf_pipeline.cli.shared import (
     JsonOption,
     ProfileOption,
     PrometheusOption,
+    RefusedError,
     SuiteArgument,
     TargetOption,
     named_suite,
@@ -28,6 +29,7 @@ from perf_pipeline.conventions import EXIT_INTERNAL
 from perf_pipeline.core.judgement import Verdict
 from perf_pipeline.core.model import FollowUp, Outcome, RunRecord, RunRequest
 from perf_pipeline.project import find_project
+from perf_pipeline.suite_quantities import seconds
 
 if TYPE_CHECKING:
     from perf_pipeline.defs.launch import LaunchResult
@@ -49,6 +51,13 @@ def run(
     ] = False,
     no_confirm: Annotated[
         bool, typer.Option("--no-confirm", help="One run and no more, also when it asks for confirmation.")
+    ] = False,
+    wait: Annotated[
+        str | None,
+        typer.Option(help="How long to wait for another benchmark to end, such as 30m. Default: not at all."),
+    ] = None,
+    despite_pause: Annotated[
+        bool, typer.Option("--despite-pause", help="Run although the suite or target is paused.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result.")] = False,
     as_json: JsonOption = False,
@@ -72,8 +81,16 @@ def run(
         launched_by=f"{user_name()} (command line)",
         follow_up=FollowUp.NOBODY if no_confirm else FollowUp.CALLER,
     )
+    wait_s = _seconds(wait)
     prepare(project, chosen, request)
-    ended = run_series(project, request, most=chosen.verdict.runs, quiet=quiet or as_json)
+    ended = run_series(
+        project,
+        request,
+        most=chosen.verdict.runs,
+        quiet=quiet or as_json,
+        wait_s=wait_s,
+        despite_pause=despite_pause,
+    )
     result, stored, record = ended[-1].result, ended[-1].stored, ended[-1].record
     code = exit_code(result, stored.outcome, record, require_verdict=require_verdict)
     if result.internal_error:
@@ -106,6 +123,15 @@ def run(
         print(as_called(stored.sentence))
         _point_to_logs(project.run_folder(run_id))
     raise typer.Exit(code)
+
+
+def _seconds(wait: str | None) -> float:
+    if wait is None:
+        return 0.0
+    try:
+        return seconds(wait)
+    except ValueError as error:
+        raise RefusedError(f"--wait: {error}.") from None
 
 
 def exit_code(

@@ -27,11 +27,20 @@ class Ended:
     record: RunRecord | None
 
 
-def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool) -> list[Ended]:
+def run_series(
+    project: Project,
+    request: RunRequest,
+    *,
+    most: int,
+    quiet: bool,
+    wait_s: float = 0.0,
+    despite_pause: bool = False,
+) -> list[Ended]:
     """Run until nothing more is asked for; at least one, oldest first. The last one's word is that of all.
 
-    A person is told of each further run in one line. Raises KeyboardInterrupt when one was interrupted before
-    its first step.
+    The first waits up to ``wait_s`` for another benchmark to end; those that it asks for wait as long as one
+    can take. A person is told of each further run, and of a wait, in one line. Raises KeyboardInterrupt when
+    one was interrupted before its first step.
     """
     series: list[Ended] = []
     say = silent if quiet else tell
@@ -39,7 +48,8 @@ def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool)
     wanted: RunRequest | None = request
     try:
         while wanted is not None:
-            series.append(_run(project, wanted, quiet=quiet))
+            patience_s = None if series else wait_s
+            series.append(_run(project, wanted, quiet=quiet, wait_s=patience_s, despite_pause=despite_pause))
             wanted = _next(series[-1], wanted)
             if wanted is not None:
                 say(f"run {len(series) + 1} of at most {most}: {series[-1].stored.asks}")
@@ -55,14 +65,24 @@ def run_series(project: Project, request: RunRequest, *, most: int, quiet: bool)
     return series
 
 
-def _run(project: Project, request: RunRequest, *, quiet: bool) -> Ended:
+def _run(
+    project: Project, request: RunRequest, *, quiet: bool, wait_s: float | None, despite_pause: bool
+) -> Ended:
     from perf_pipeline.cli.progress import LoadDisplay  # noqa: PLC0415 - rich is slow
 
     with deferred():  # an interrupt that comes in the middle of an import may be lost
         from perf_pipeline.defs.launch import run_benchmark  # noqa: PLC0415 - Dagster takes 2 s to import
 
     with LoadDisplay(quiet=quiet) as display:
-        result = run_benchmark(request.suite, request, home=project.home, on_progress=display)
+        result = run_benchmark(
+            request.suite,
+            request,
+            home=project.home,
+            on_progress=display,
+            on_waiting=display.say,
+            wait_s=wait_s,
+            despite_pause=despite_pause,
+        )
     with open_store(project) as store:
         try:
             stored = store.find_run(result.run_id)

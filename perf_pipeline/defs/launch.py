@@ -75,12 +75,13 @@ def run_benchmark(
     home: Path,
     on_progress: Callable[[Progress], None] | None = None,
     on_waiting: Callable[[str], None] | None = None,
-    wait_s: float = 0.0,
+    wait_s: float | None = 0.0,
     despite_pause: bool = False,
 ) -> LaunchResult:
     """Run the suite's benchmark to its end; blocking, in this process.
 
-    It waits up to ``wait_s`` while another one is under way, and tells ``on_waiting`` for whom.
+    It waits up to ``wait_s`` while another one is under way (None: as long as one of the suite can take), and
+    tells ``on_waiting`` for whom.
 
     Ctrl-C (SIGINT), SIGTERM, SIGHUP and "Terminate" in the UI end it: when this returns, with ``cancelled``
     set, all that was started has stopped, and the store and Dagster know the run as cancelled. Raises

@@ -22,7 +22,7 @@ LOOK_EVERY_S = 1.0
 BUSY = "busy"
 PAUSED = "paused"
 SUPERSEDED = "superseded"
-_HINT = "; `perf-pipeline run --wait 30m` waits so long"
+_HINT = "; `perf-pipeline run --wait 30m` waits for it"
 
 
 def longest_wait_s(suite: Suite) -> float:

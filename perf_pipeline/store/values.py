@@ -126,6 +126,13 @@ class Notice(Frozen):
     sentence: str
 
 
+def scope_words(suite: str | None, target: str | None) -> str:
+    """Such as ``multiplayer on staging``, ``every suite on staging`` or ``everything``."""
+    if target is None:
+        return suite or "everything"
+    return f"{suite or 'every suite'} on {target}"
+
+
 class Pause(Frozen):
     """Nothing is started of ``suite`` (None: of any suite) on ``target`` (None: on any target)."""
 
@@ -137,10 +144,7 @@ class Pause(Frozen):
 
     @property
     def of(self) -> str:
-        """Such as ``multiplayer on staging`` or ``everything``."""
-        if self.target is None:
-            return self.suite or "everything"
-        return f"{self.suite or 'every suite'} on {self.target}"
+        return scope_words(self.suite, self.target)
 
     @property
     def resume_command(self) -> str:
