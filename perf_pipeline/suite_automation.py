@@ -24,7 +24,7 @@ _PLACE_KEYS = ("path", "pointer")
 _SCHEDULE_KEYS = ("cron", "timezone", "profile", "enabled")
 _DEPLOY_KEYS = ("source", "profile", "settle", "enabled", "version", "prometheus", "github")
 _SOURCE = units.Kind(units.one_of(*DeploySource), DeploySource.MARKER.value)
-_SETTLE_S = 60.0
+SETTLE_S = 60.0
 GITHUB_API = "https://api.github.com"
 
 
@@ -77,7 +77,7 @@ def read_deploys(
     deploys = Deploys(
         source=source,
         profile=section.value("profile", units.NAME, _usual(profiles)),
-        settle_s=section.value("settle", units.DURATION, _SETTLE_S),
+        settle_s=section.value("settle", units.DURATION, SETTLE_S),
         enabled=section.value("enabled", units.SWITCH, target == LOCAL),
         version=_read_version(section, revision) if source is DeploySource.VERSION else None,
         prometheus=_read_prometheus(section) if source is DeploySource.PROMETHEUS else None,

@@ -8,6 +8,7 @@ can be recorded; a source that fails changes nothing, however long it fails.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from pydantic import Field
 from perf_pipeline.core.frozen import Frozen
 
 LOOKS_IN_A_ROW = 2
+LONGEST_REVISION = 200  # characters
 WARN_AFTER = timedelta(minutes=15)  # so long a source may fail before a person is told, once
 
 MARKER = "marker"
@@ -166,6 +168,15 @@ def _after_answer(watch: Watch) -> tuple[Watch, list[Event]]:
 # ------------------------------------------------------------------ in words
 
 
+def flaw_in_revision(text: str) -> str:
+    """Why a text is no revision, as the end of a sentence; empty: it is one."""
+    if not text.strip():
+        return "is empty; give a version or a commit"
+    if len(text) > LONGEST_REVISION:
+        return f"is longer than {LONGEST_REVISION} characters; give a version or a commit"
+    return "" if text.isprintable() else "has control characters; give a version or a commit"
+
+
 def said_of(watch: Watch, observation: Observation, settle_s: float) -> str:
     """One look in a phrase, for the tick; ``watch``: as it is after that look."""
     if observation.failure:
@@ -177,6 +188,12 @@ def said_of(watch: Watch, observation: Observation, settle_s: float) -> str:
     if len(observation.revisions) > 1:
         return f"several revisions at once: {', '.join(sorted(observation.revisions))}"
     return f"runs {', '.join(observation.revisions)}, as before"
+
+
+def again_command(suite: str, target: str, revision: str) -> str:
+    """What has a revision measured that was deployed before."""
+    words = ["perf-pipeline", "deploy", suite, "--target", target, "--revision", revision, "--again"]
+    return shlex.join(words)
 
 
 def deploy_words(number: int, revision: str, previous: str | None, source: str) -> str:

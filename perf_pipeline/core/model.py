@@ -145,6 +145,11 @@ class RunRequest(Frozen):
     follow_up: FollowUp = FollowUp.SENSOR
     deploy: Deploy | None = None  # after which it was started; None: no deploy started it
 
+    @property
+    def told_revision(self) -> str | None:
+        """What runs there by the word of whoever asks or deployed; that of the target itself goes first."""
+        return self.revision or (self.deploy.revision if self.deploy else None)
+
 
 # ------------------------------------------------------------------ values between steps
 

@@ -70,7 +70,9 @@ def _baseline(
     """Frozen for a series, which is one test: that of the first of the runs that are judged together."""
     if earlier.run_ids:
         return store.record(earlier.run_ids[0]).comparison.baseline
-    return store.baseline(load.fingerprint, suite.baseline, before=run.compared_before, exclude_run=run.run_id)
+    return store.baseline(
+        load.fingerprint, suite.baseline, before=run.compared_before, exclude_run=run.run_id
+    )
 
 
 def _series(run: StoredRun, earlier: Earlier, there: list[str]) -> Series | None:

@@ -22,6 +22,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import PRIORITY_TAG
 
 from perf_pipeline.defs.config import BenchmarkConfig
+from perf_pipeline.defs.deploy_runs import deploy_tags
 from perf_pipeline.defs.naming import (
     CONFIRMATION,
     DAGSTER_TAG_LAUNCHED_BY,
@@ -95,6 +96,7 @@ def _launched(store: Store, run: StoredRun) -> RunRequest:
             DAGSTER_TAG_LAUNCHED_BY: CONFIRMATION,
             DAGSTER_TAG_SERIES: run.series,
             DAGSTER_TAG_SERIES_NUMBER: str(number),
+            **deploy_tags(run.deploy),
             PRIORITY_TAG: str(PRIORITY_CONFIRMATION),
         },
     )

@@ -1,5 +1,7 @@
 """What Dagster's UI shows beside a materialisation. Numbers are charted over time, so their names are stable.
 
+The charts come in the order of their names, two in a row: p50 and p95 of one endpoint beside each other.
+
 Values in, metadata out; only the Markdown report is read from its file.
 """
 
@@ -10,8 +12,9 @@ from typing import Any
 
 from dagster import MetadataValue
 
-from perf_pipeline.core.judgement import Comparison, Effect, Verdict
-from perf_pipeline.core.model import LoadResult, Outcome, PrometheusSnapshot, RunReport, SloReport, StackState
+from perf_pipeline.core.deploys import deploy_words
+from perf_pipeline.core.judgement import Comparison, Verdict
+from perf_pipeline.core.model import LoadResult, PrometheusSnapshot, RunReport, SloReport, StackState
 from perf_pipeline.report import formats, markdown
 from perf_pipeline.report.view import reconciliation_views
 from perf_pipeline.report.words import NOT_COMPARED, SLO_STATUSES, VERDICTS
@@ -26,6 +29,7 @@ def of_stack(state: StackState) -> Metadata:
             "target": f"{state.request.target} ({state.base_url})",
             "profile": state.request.profile,
             "revision": state.revision,
+            "deploy": _deploy(state),
             "note": state.request.note or None,
             "stack": state.stack,
             "prometheus": f"{state.prometheus_version} at {state.prometheus_url}",
@@ -34,6 +38,11 @@ def of_stack(state: StackState) -> Metadata:
             "run_folder": MetadataValue.path(state.run_folder),
         }
     )
+
+
+def _deploy(state: StackState) -> str | None:
+    one = state.request.deploy
+    return deploy_words(one.number, one.revision, one.previous_revision, one.source) if one else None
 
 
 def of_load(load: LoadResult) -> Metadata:
@@ -69,12 +78,12 @@ def of_snapshot(snapshot: PrometheusSnapshot) -> Metadata:
 
 
 def of_slo(report: SloReport) -> Metadata:
-    """Charted: ``p95_ms/<endpoint>``, ``p50_ms/…``, ``error_ratio/…``, one number each."""
+    """Charted: ``latency/<endpoint>/p50_ms`` and ``…/p95_ms``, ``requests_failed_ratio/<endpoint>``."""
     charted: Metadata = {}
     for one in report.endpoints:
-        charted[f"p95_ms/{one.endpoint}"] = one.p95_ms
-        charted[f"p50_ms/{one.endpoint}"] = one.p50_ms
-        charted[f"error_ratio/{one.endpoint}"] = one.error_ratio
+        charted[f"latency/{one.endpoint}/p50_ms"] = one.p50_ms
+        charted[f"latency/{one.endpoint}/p95_ms"] = one.p95_ms
+    failed = {f"requests_failed_ratio/{one.endpoint}": one.error_ratio for one in report.endpoints}
     head = "endpoint | SLO | >p50 ms | >p95 ms | >limit | >errors | >requests"
     rows = [
         (
@@ -95,12 +104,13 @@ def of_slo(report: SloReport) -> Metadata:
             "objectives": MetadataValue.md(markdown.table(head, rows)),
             "found": MetadataValue.md("\n".join(f"- {one.sentence}" for one in reasons)) if reasons else None,
             **charted,
+            **failed,
         }
     )
 
 
 def of_comparison(comparison: Comparison) -> Metadata:
-    """Charted: how many endpoints have which verdict, and ``change_p50_percent/<endpoint>``, ``…p95…``."""
+    """Charted: ``change/<endpoint>/p50_percent``, ``…/p95_percent``; how many endpoints have which verdict."""
     head = "endpoint | verdict | >p50 | >interval | >p95 | >interval | why"
     rows = []
     for one in comparison.judgement.endpoints.values():
@@ -117,22 +127,22 @@ def of_comparison(comparison: Comparison) -> Metadata:
     baseline = comparison.baseline
     common = comparison.judgement.common
     charted: Metadata = {}
+    for one in comparison.judgement.endpoints.values():
+        charted[f"change/{one.endpoint}/p50_percent"] = _percent(one.p50.ratio if one.p50 else None)
+        charted[f"change/{one.endpoint}/p95_percent"] = _percent(one.p95.ratio if one.p95 else None)
     if comparison.compared:
         found = [one.verdict for one in comparison.judgement.endpoints.values()]
-        charted = {f"endpoints_{verdict.value}": found.count(verdict) for verdict in Verdict}
-    for one in comparison.judgement.endpoints.values():
-        charted[f"change_p50_percent/{one.endpoint}"] = _percent(one.p50)
-        charted[f"change_p95_percent/{one.endpoint}"] = _percent(one.p95)
+        charted |= {f"endpoints_{verdict.value}": found.count(verdict) for verdict in Verdict}
     return _present(
         {
             "compared": comparison.compared,
             "why_not": comparison.why_not or None,
-            "baseline_runs": len(baseline.compared_run_ids) if baseline else 0,
+            "runs_in_baseline": len(baseline.compared_run_ids) if baseline else 0,
             "baseline": f"{baseline.mode}: {', '.join(baseline.compared_run_ids)}" if baseline else None,
-            "common_p50_ratio": common.p50_ratio if common else None,
-            "common_p95_ratio": common.p95_ratio if common else None,
             "verdicts": MetadataValue.md(markdown.table(head, rows)) if rows else None,
             **charted,
+            "common_change/p50_percent": _percent(common.p50_ratio if common else None),
+            "common_change/p95_percent": _percent(common.p95_ratio if common else None),
         }
     )
 
@@ -146,7 +156,7 @@ def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
         {
             "outcome": report.outcome.value,
             "exit_code": report.outcome.exit_code,  # charted: 0 is passed
-            "sentence": MetadataValue.md(_bold(report.outcome, report.sentence)),
+            "sentence": report.sentence,
             "run_id": report.run_id,
             "baseline": report.baseline_sentence,
             "report": MetadataValue.md(Path(report.markdown).read_text()),
@@ -157,17 +167,19 @@ def of_report(report: RunReport, *, dashboard: str | None) -> Metadata:
     )
 
 
-def _bold(outcome: Outcome, sentence: str) -> str:
-    return f"**{outcome.value}**{sentence.removeprefix(outcome.value)}"
-
-
-def _percent(effect: Effect | None) -> float | None:
-    return (effect.ratio - 1.0) * 100.0 if effect else None
+def _percent(ratio: float | None) -> float | None:
+    """A factor as a change in per cent."""
+    return (ratio - 1.0) * 100.0 if ratio is not None else None
 
 
 def _present(metadata: Metadata) -> Metadata:
     return {
-        name: round(value, 4) if isinstance(value, float) else value
+        name: _short(value) if isinstance(value, float) else value
         for name, value in metadata.items()
         if value is not None
     }
+
+
+def _short(value: float) -> float:
+    """To four digits: more is noise, and the table is read by people."""
+    return float(f"{value:.4g}")

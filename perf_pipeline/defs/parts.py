@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, RAW_SAMPLES, SNAPSHOT_SERIES
+from perf_pipeline.core.deploys import Observation
 from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.model import (
     Fingerprint,
@@ -32,6 +33,9 @@ from perf_pipeline.stack.base import NotReady, Stack
 from perf_pipeline.suite import Suite, Target
 
 MOST_RAW_BYTES = 32 * 1024 * 1024  # an hour at 50 requests a second, which takes a second to read
+
+Place = tuple[str, str]
+"""Names of a suite and of its target."""
 
 
 class Parts:
@@ -74,6 +78,13 @@ class Parts:
         from perf_pipeline.stack.target import read_revision  # noqa: PLC0415
 
         return read_revision(target.base_url, target) if target.base_url else None
+
+    def look_for_deploys(self, targets: Mapping[Place, Target]) -> dict[Place, Observation]:
+        """What can be seen of them at this moment; those that only markers tell of are left out."""
+        from perf_pipeline.deploys.looking import look_at_all, source_of  # noqa: PLC0415
+
+        sources = {place: source_of(target) for place, target in targets.items()}
+        return look_at_all({place: source for place, source in sources.items() if source is not None})
 
     def write_samples(self, url: str, samples: Sequence[SeriesSample]) -> None:
         """Into the Prometheus at ``url``. Raises RemoteWriteError."""

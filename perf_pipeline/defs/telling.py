@@ -77,7 +77,7 @@ class TellingWhileLoading:
             run_labels(self._stack.run_id, self._stack.request),
             planned_rate_per_s=rate,
             band=self._band,
-            revision=self._stack.revision,
+            revision=self._stack.revision or self._stack.request.told_revision,
             at_unix_ms=round(time.time() * 1000),
         )
         self._parts.write_samples(self._stack.prometheus_url, self._told)
@@ -149,7 +149,13 @@ def invalid_of_last(store: Store, run: StoredRun) -> int:
 def _band(suite: Suite, stack: StackState, store: Store, parts: Parts) -> BaselineBand:
     """Of the runs that this one will be compared with."""
     fingerprint = parts.fingerprint(suite=suite, stack=stack)
-    ref = store.baseline(fingerprint, suite.baseline, before=None, exclude_run=stack.run_id)
+    deploy = stack.request.deploy
+    ref = store.baseline(
+        fingerprint,
+        suite.baseline,
+        before=deploy.seen_at if deploy else None,
+        exclude_run=stack.run_id,
+    )
     figures = []
     for run_id in ref.run_ids if ref else []:
         try:

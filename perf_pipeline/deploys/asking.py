@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 
+from perf_pipeline.core.deploys import flaw_in_revision
+
 MAX_ANSWER_BYTES = 64 * 1024
-LONGEST_REVISION = 200
 PHASE_S = 10.0  # between two pieces of an answer; the bound of the whole is shorter
 # Each question on a connection of its own: behind a balancer that is how other replicas are met.
 _FRESH = httpx.Limits(max_keepalive_connections=0)
@@ -69,7 +70,10 @@ async def get_json(
 
 def revision_text(value: Any, where: str) -> str:
     """What is to be a revision, as text. Raises NoAnswerError, whose text begins with ``where``."""
-    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-    if not text or len(text) > LONGEST_REVISION or not text.isprintable():
-        raise NoAnswerError(f"{where} has no revision (a text of 1 to {LONGEST_REVISION} characters)")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise NoAnswerError(f"{where} is no text and no number")
+    text = str(value).strip()
+    flaw = flaw_in_revision(text)
+    if flaw:
+        raise NoAnswerError(f"{where} {flaw.partition(';')[0]}")
     return text

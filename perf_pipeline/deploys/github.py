@@ -34,7 +34,7 @@ class GithubDeployments:
                 of_it = f"{url}/{_number(deployment, url)}/statuses"
                 statuses = _list(await self._get(asked, of_it, {"per_page": str(STATUSES_LOOKED_AT)}), of_it)
                 if any(one.get("state") == SUCCESS for one in statuses):
-                    return Observation(frozenset([revision_text(deployment.get("sha"), url)]))
+                    return Observation(frozenset([revision_text(deployment.get("sha"), f"sha of {url}")]))
         raise NoAnswerError(f"{url} has no successful deployment to {place.environment} among the newest")
 
     async def _get(self, asked: httpx.AsyncClient, url: str, params: Mapping[str, str]) -> Any:

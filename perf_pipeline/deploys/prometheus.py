@@ -26,7 +26,7 @@ class BuildInfo:
         found = _labels(answer, self._place.label, url)
         if not found:
             raise NoAnswerError(f"{url} has no series for {self._place.query}")
-        where = f"{url}, label {self._place.label} of {self._place.query},"
+        where = f"label {self._place.label} of {self._place.query} at {url}"
         return Observation(frozenset(revision_text(one, where) for one in found))
 
 

@@ -36,4 +36,4 @@ class VersionEndpoint:
             found = resolve_pointer(answer, pointer)
         except (LookupError, ValueError):
             raise NoAnswerError(f"{url} answers without a value at {pointer}") from None
-        return revision_text(found, f"{url}, {pointer},")
+        return revision_text(found, f"{pointer} of {url}")

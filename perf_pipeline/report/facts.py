@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from perf_pipeline import conventions as names
+from perf_pipeline.core.deploys import deploy_words
 from perf_pipeline.core.judgement import Verdict
 from perf_pipeline.core.model import CpuUse, Outcome, RunRecord
 from perf_pipeline.core.wording import count, listing
@@ -45,6 +46,7 @@ def head_facts(record: RunRecord) -> tuple[Fact, ...]:
         Fact("where", f"{request.target}, {record.stack.base_url}"),
         Fact("when", f"{f.when(load.started_at)}, {planned} measured"),
         Fact("revision", revision(record)),
+        *([Fact("deploy", deploy)] if (deploy := deploy_line(record)) else []),
         Fact("against", baseline_line(record) or "no baseline"),
         Fact("launched by", request.launched_by),
         Fact("run", record.stack.run_id),
@@ -58,7 +60,17 @@ def revision(record: RunRecord) -> str:
     before, after = load.revision_before or record.stack.revision, load.revision_after
     if before and after and before != after:
         return f"{before}, then {after}"
-    return before or after or "unknown"
+    return before or after or record.stack.request.told_revision or "unknown"
+
+
+def deploy_line(record: RunRecord) -> str:
+    """``deploy 7 (version endpoint): 1.4.0 -> 1.5.0, seen 10:12 UTC``; "" when it followed none."""
+    one = record.stack.request.deploy
+    if one is None:
+        return ""
+    said = deploy_words(one.number, one.revision, one.previous_revision, one.source)
+    same_day = one.seen_at.date() == record.load.started_at.date()
+    return f"{said}, seen {one.seen_at:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC"
 
 
 def baseline_line(record: RunRecord) -> str:

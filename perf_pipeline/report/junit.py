@@ -37,6 +37,9 @@ def render_junit(view: RunView) -> str:
     root = ET.Element("testsuites", {"name": _clean(view.title), **_totals(everything)})
     for name, cases in suites.items():
         element = ET.SubElement(root, "testsuite", {"name": name, **_totals(cases)})
+        if view.deploy:
+            about = ET.SubElement(element, "properties")
+            ET.SubElement(about, "property", {"name": "deploy", "value": _clean(view.deploy)})
         for case in cases:
             one = ET.SubElement(
                 element,

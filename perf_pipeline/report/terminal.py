@@ -48,6 +48,8 @@ def _run(view: RunView, report: str | None, *, roomy: bool) -> Iterable[Renderab
         yield _reason(reason, view.outcome.tone)
     revision = next(fact.value for fact in view.head if fact.label == "revision")
     yield Text(f"{view.title}, revision {revision}, {view.when}")
+    if view.deploy:
+        yield Text(f"after {view.deploy}")
     yield Text()
     yield from section(
         "Objectives", "latency of successful requests, in ms", objectives_table(view.endpoints)

@@ -32,7 +32,7 @@ def print_runs(runs: Sequence[StoredRun], *, console: Console | None = None) -> 
             Text(run.suite),
             Text(run.target),
             Text(run.profile),
-            Text(_short(run.revision or "unknown")),
+            Text(short(run.revision or "unknown")),
             word(badge),
         )
     parts: list[RenderableType] = [table]
@@ -63,7 +63,7 @@ def _baseline(one: StoredBaseline) -> Iterable[RenderableType]:
             "",
             member.run_id[:ID],
             member.started_at.strftime("%Y-%m-%d %H:%M"),
-            Text(_short(member.revision or "unknown")),
+            Text(short(member.revision or "unknown")),
             word(badge),
             Text(member.accepted_by),
             Text(member.reason),
@@ -148,6 +148,6 @@ def _change(effect: Effect | None) -> str:
     return f.change(effect.ratio) if effect else f.NONE
 
 
-def _short(revision_text: str, most: int = 14) -> str:
-    """A git SHA is as good in twelve characters."""
+def short(revision_text: str, most: int = 14) -> str:
+    """As a table shows a revision: a git SHA is as good in twelve characters."""
     return revision_text if len(revision_text) <= most else revision_text[: most - 2] + ".."

@@ -29,6 +29,7 @@ from perf_pipeline.report.facts import (
     baseline_line,
     condition_facts,
     control_line,
+    deploy_line,
     head_facts,
     hints,
     quality_facts,
@@ -66,6 +67,7 @@ class RunView:
     outcome: Badge
     sentence: str
     when: str
+    deploy: str  # that it followed; "" for none
     head: tuple[Fact, ...]
     endpoints: tuple[EndpointView, ...]
     invalid_reasons: tuple[Reason, ...]
@@ -131,6 +133,7 @@ def build_view(
         outcome=OUTCOMES[record.outcome],
         sentence=_sentence(record),
         when=f.when(record.load.started_at),
+        deploy=deploy_line(record),
         head=head_facts(record),
         endpoints=tuple(
             endpoint_view(

@@ -51,7 +51,7 @@ def check_and_describe(
         request=request,
         run_folder=str(run_folder),
         base_url=base_url,
-        revision=_one_revision(base_url, target, request.revision),
+        revision=_one_revision(base_url, target, _expected(target, request)),
         data_volume=asking.read_data_volume(base_url, target),
         stack=kind,
         host_class=host_class(),
@@ -65,6 +65,13 @@ def check_and_describe(
         control_url=control.url,
         control_problem=control.problem,
     )
+
+
+def _expected(target: Target, request: RunRequest) -> str | None:
+    """None: any. Of a target that does not tell what it runs, whoever deployed is believed."""
+    if target.revision is None and request.deploy is not None:
+        return None
+    return request.revision
 
 
 def _one_revision(base_url: str, target: Target, expected: str | None) -> str | None:

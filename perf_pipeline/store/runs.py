@@ -218,7 +218,8 @@ def save(session: Session, record: RunRecord, at: datetime) -> RunRow:
         session.add(row)
     if row.ended_at is None or outcome_of(row) not in MEASURED:
         row.ended_at = at
-    row.revision = record.load.revision_after or record.load.revision_before or record.stack.revision
+    by_target = record.load.revision_after or record.load.revision_before or record.stack.revision
+    row.revision = by_target or record.stack.request.told_revision
     row.base_url = record.stack.base_url
     row.outcome, row.sentence = record.outcome.value, record.sentence
     row.fingerprint = record.load.fingerprint.model_dump(mode="json")
@@ -239,7 +240,7 @@ def _new_run(run_id: str, request: RunRequest, run_folder: str, at: datetime) ->
         suite=request.suite,
         target=request.target,
         profile=request.profile,
-        revision=request.revision,
+        revision=request.told_revision,
         sentence="",
         launched_by=request.launched_by,
         note=request.note,

@@ -101,11 +101,11 @@ BAD_ANSWERS = {
     "5 MB": (misbehaving.sends_five_megabytes, "sends more than 64 kB"),
     "a hung-up line": (misbehaving.hangs_up, "gives no answer"),
     "JSON without it": (says({"status": "ok"}), "answers without a value at /build/version"),
-    "a null": (says(runs(None)), "/build/version, has no revision"),
-    "an object": (says(runs({"major": 1})), "/build/version, has no revision"),
-    "an empty text": (says(runs("  ")), "/build/version, has no revision"),
-    "a novel": (says(runs("1" * 201)), "a text of 1 to 200 characters"),
-    "control characters": (says(runs("1\x1b[2J")), "a text of 1 to 200 characters"),
+    "a null": (says(runs(None)), "is no text and no number"),
+    "an object": (says(runs({"major": 1})), "is no text and no number"),
+    "an empty text": (says(runs("  ")), "is empty"),
+    "a novel": (says(runs("1" * 201)), "is longer than 200 characters"),
+    "control characters": (says(runs("1\x1b[2J")), "has control characters"),
     "JSON nested without end": (sends(b"[" * 60_000), "answers something that is not JSON"),
 }
 SLOW_ANSWERS = {
@@ -173,7 +173,7 @@ class TestBuildInfoInPrometheus:
         return seen(BuildInfo(place))
 
     @staticmethod
-    def vector(*labels: dict[str, str]) -> Any:
+    def vector(*labels: Any) -> Any:
         series = [{"metric": {"__name__": "shop_build_info", **one}, "value": [1.5, "1"]} for one in labels]
         return {"status": "success", "data": {"resultType": "vector", "result": series}}
 

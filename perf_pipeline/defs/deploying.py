@@ -1,0 +1,125 @@
+"""Watches targets for deploys, and starts a run after each that counts, where Dagster's daemon runs.
+
+What is seen, and when it counts: ``core.deploys``. What becomes of a deploy then: ``deploy_runs``.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from dagster import (
+    DagsterInstance,
+    DefaultSensorStatus,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from perf_pipeline.core.deploys import Deployed, Event, Observation, Started, Watch, said_of
+from perf_pipeline.defs.deploy_runs import DeployRuns
+from perf_pipeline.defs.parts import Parts, Place
+from perf_pipeline.deploys.policy import deploys_of
+from perf_pipeline.processes import is_alive
+from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.repository import Store
+from perf_pipeline.suite import Suite, Target
+
+SENSOR = "deploy_sensor"
+NOTHING = "no target is watched for deploys, and no deploy waits for its run"
+LOOK_EVERY_S = 30
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def deploy_sensor(
+    suites: Sequence[Suite],
+    jobs: Sequence[UnresolvedAssetJobDefinition],
+    project: Project,
+    parts: Parts,
+    *,
+    clock: Callable[[], datetime] = _utc_now,
+) -> SensorDefinition:
+    """One for all suites of the code location."""
+    by_name = {suite.name: suite for suite in suites}
+
+    @sensor(
+        name=SENSOR,
+        jobs=jobs,
+        minimum_interval_seconds=LOOK_EVERY_S,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Measures a target after each deploy of it: seen where its suite says, or told by "
+        "`perf-pipeline deploy`.",
+    )
+    def deploys(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        try:
+            with Store(project.store_url) as store:
+                requests, said = _tick(store, context.instance, by_name, parts, clock)
+        except StoreError as error:
+            return SkipReason(str(error))
+        if not requests:
+            return SkipReason("; ".join(said) or NOTHING)
+        for line in said:
+            context.log.info(line)
+        return SensorResult(run_requests=requests)
+
+    return deploys
+
+
+def _tick(
+    store: Store,
+    instance: DagsterInstance,
+    suites: Mapping[str, Suite],
+    parts: Parts,
+    clock: Callable[[], datetime],
+) -> tuple[list[RunRequest], list[str]]:
+    """The runs to start, and one sentence for each target that is watched or has a deploy that waits."""
+    said = _look(store, suites, parts, clock)
+    store.mark_lost(is_alive, socket.gethostname(), clock())
+    runs = DeployRuns(store, instance, suites, clock())
+    requests = []
+    for deploy in store.open_deploys():
+        if deploy.suite not in suites:
+            continue  # of another project that shares the store
+        found = runs.next_step(deploy)
+        if isinstance(found, RunRequest):
+            requests.append(found)
+            found = "its run starts"
+        said.append(f"{deploy.suite} on {deploy.target}: deploy {deploy.number} ({deploy.revision}): {found}")
+    return requests, said
+
+
+def _look(
+    store: Store, suites: Mapping[str, Suite], parts: Parts, clock: Callable[[], datetime]
+) -> list[str]:
+    watched: dict[Place, Target] = {
+        (suite.name, target.name): target
+        for suite in suites.values()
+        for target in suite.targets.values()
+        if target.deploys is not None and target.deploys.enabled
+    }
+    said = []
+    for (suite, target), observation in parts.look_for_deploys(watched).items():
+        deploys = deploys_of(suites[suite], target)
+        watch, events = store.look(
+            suite, target, observation, source=deploys.source, settle_s=deploys.settle_s, at=clock()
+        )
+        said.append(f"{suite} on {target}: {_words(watch, events, observation, deploys.settle_s)}")
+    return said
+
+
+def _words(watch: Watch, events: Sequence[Event], observation: Observation, settle_s: float) -> str:
+    for event in events:
+        if isinstance(event, Started):
+            return f"runs {event.revision} at the first look, which is no deploy"
+        if isinstance(event, Deployed):
+            return f"{event.revision} has settled, first seen {event.seen_at:%H:%M:%S} UTC"
+    return said_of(watch, observation, settle_s)
