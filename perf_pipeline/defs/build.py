@@ -10,12 +10,15 @@ from dagster import (
     AssetSelection,
     Definitions,
     IOManagerDefinition,
+    SensorDefinition,
     define_asset_job,
     in_process_executor,
 )
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from perf_pipeline.defs.confirming import confirmation_sensor
 from perf_pipeline.defs.console import console_logger
+from perf_pipeline.defs.deploying import deploy_sensor
 from perf_pipeline.defs.gate import release_gate_asset
 from perf_pipeline.defs.housekeeping import housekeeping_sensor
 from perf_pipeline.defs.judge import judging_assets
@@ -25,6 +28,7 @@ from perf_pipeline.defs.measure import measuring_assets
 from perf_pipeline.defs.naming import DAGSTER_TAG_SUITE, NEVER_RETRIED, job_name
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import running_stack_resource
+from perf_pipeline.defs.scheduling import schedule_definitions
 from perf_pipeline.defs.values import ValuesByBenchmark
 from perf_pipeline.project import Project
 from perf_pipeline.suite import Suite
@@ -34,27 +38,24 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
     """Everything that the UI shows. ``parts``: the edges, replaced in tests."""
     parts = parts or Parts()
     assets: list[AssetsDefinition] = []
-    jobs = []
+    jobs = {}
     for suite in suites:
         steps = [*measuring_assets(suite), *judging_assets(suite)]
         assets += [*steps, release_gate_asset(suite)]
         keys: list[AssetKey] = [key for step in steps for key in step.keys]
-        jobs.append(
-            define_asset_job(
-                job_name(suite.name),
-                selection=AssetSelection.assets(*keys),
-                executor_def=in_process_executor,  # fact: 2 s instead of 11 s for six serial steps
-                config=usual_config(suite),
-                tags={DAGSTER_TAG_SUITE: suite.name, **NEVER_RETRIED},
-                description=f"One benchmark of suite {suite.name}, from the stack to the report.",
-            )
+        jobs[suite.name] = define_asset_job(
+            job_name(suite.name),
+            selection=AssetSelection.assets(*keys),
+            executor_def=in_process_executor,  # fact: 2 s instead of 11 s for six serial steps
+            config=usual_config(suite),
+            tags={DAGSTER_TAG_SUITE: suite.name, **NEVER_RETRIED},
+            description=f"One benchmark of suite {suite.name}, from the stack to the report.",
         )
     return Definitions(
         assets=assets,
-        jobs=jobs,
-        sensors=[confirmation_sensor(suites, jobs, project, parts), housekeeping_sensor(project, parts)]
-        if jobs
-        else [],
+        jobs=list(jobs.values()),
+        schedules=schedule_definitions(suites, jobs, project),
+        sensors=_sensors(suites, list(jobs.values()), project, parts) if jobs else [],
         executor=in_process_executor,
         loggers={"console": console_logger},
         resources={
@@ -70,3 +71,16 @@ def build_definitions(suites: Sequence[Suite], project: Project, parts: Parts | 
             ),
         },
     )
+
+
+def _sensors(
+    suites: Sequence[Suite],
+    jobs: Sequence[UnresolvedAssetJobDefinition],
+    project: Project,
+    parts: Parts,
+) -> list[SensorDefinition]:
+    return [
+        confirmation_sensor(suites, jobs, project, parts),
+        deploy_sensor(suites, jobs, project, parts),
+        housekeeping_sensor(project, parts),
+    ]
