@@ -52,7 +52,9 @@ def regression_check_specs(suite: Suite, asset: AssetKey) -> list[AssetCheckSpec
     """Of ``baseline_comparison``: one per endpoint."""
     return [
         AssetCheckSpec(
-            regression_check_name(name), asset=asset, description=f"{name} is not slower than its baseline."
+            regression_check_name(name),
+            asset=asset,
+            description=f"{name} is not slower than its baseline. An error: it is. A warning: not known.",
         )
         for name in suite.endpoints
     ]
@@ -110,7 +112,7 @@ def _effect(quantile: str, effect: Effect | None) -> dict[str, float]:
     if effect is None:
         return {}
     return {
-        f"{quantile}_ratio": round(effect.ratio, 4),
-        f"{quantile}_difference_ms": round(effect.difference_ms, 4),
-        f"{quantile}_detectable_ratio": round(effect.detectable_ratio, 4),
+        f"{quantile}_change_percent": round((effect.ratio - 1.0) * 100.0, 1),
+        f"{quantile}_change_ms": round(effect.difference_ms, 3),
+        f"{quantile}_visible_from_percent": round(effect.detectable_ratio * 100.0, 1),
     }

@@ -110,7 +110,7 @@ def of_slo(report: SloReport) -> Metadata:
 
 
 def of_comparison(comparison: Comparison) -> Metadata:
-    """Charted: ``change/<endpoint>/p50_percent``, ``…/p95_percent``; how many endpoints have which verdict."""
+    """Charted: ``change/<endpoint>/p50_percent`` and ``…/p95_percent``, endpoints by verdict."""
     head = "endpoint | verdict | >p50 | >interval | >p95 | >interval | why"
     rows = []
     for one in comparison.judgement.endpoints.values():

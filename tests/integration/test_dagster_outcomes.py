@@ -67,7 +67,7 @@ class TestAGoodRun:
             for event in result.get_asset_materialization_events()
             if event.asset_key == AssetKey(["multiplayer", "slo_report"])
         )
-        assert slo.metadata["p95_ms/get_game_data"].value == pytest.approx(180, rel=0.2)
+        assert slo.metadata["latency/get_game_data/p95_ms"].value == pytest.approx(180, rel=0.2)
         assert slo.metadata["error_ratio/get_game_data"].value == 0.0
 
 
