@@ -183,6 +183,11 @@ def add_archive(
     return _archive(place, folder, written[0])
 
 
+def run_folder_of(archive: Archive) -> str:
+    """The folder of the run's first archive, to which later generations add their number."""
+    return archive.folder if archive.generation == 1 else archive.folder.rpartition(".")[0]
+
+
 def _archive(place: Place, folder: str, content: bytes) -> Archive:
     manifest = read(content, f"{place.where}/{folder}")
     return Archive(folder, manifest, sha256(content).hexdigest())

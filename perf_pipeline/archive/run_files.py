@@ -10,7 +10,7 @@ from typing import Any
 from perf_pipeline.archive.errors import ArchiveError, SourceError
 from perf_pipeline.archive.manifest import MANIFEST, MANIFEST_HASH
 from perf_pipeline.archive.place import Source
-from perf_pipeline.conventions import RAW_SAMPLES, REPORT_JSON, RUN_JSON, SAMPLES, TSDB_FOLDER
+from perf_pipeline.conventions import RAW_SAMPLES, REPORT_JSON, RUN_JSON, TSDB_FOLDER
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.report.json_report import ReportError, read_json, render_json
 
@@ -18,7 +18,7 @@ RECORD_JSON = "record.json"  # only where report.json is missing or older than w
 SCHEMA = "perf-pipeline/run"
 SCHEMA_VERSION = 1
 # Written once, while the load runs, and large: a second load into the same folder is refused.
-FROZEN = {RAW_SAMPLES, SAMPLES}
+FROZEN = {RAW_SAMPLES}
 OURS = {RUN_JSON, RECORD_JSON, MANIFEST, MANIFEST_HASH}
 
 

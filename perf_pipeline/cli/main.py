@@ -10,7 +10,9 @@ from pathlib import Path
 
 import typer
 
+from perf_pipeline.archive.errors import ArchiveError
 from perf_pipeline.cli import (
+    archive,
     baseline,
     calibrate,
     compare,
@@ -59,6 +61,7 @@ app.command("show")(show.show)
 app.command("status")(status.status)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(archive.app, name="archive")
 app.command("history")(history.history)
 app.command("calibrate")(calibrate.calibrate)
 app.command("deploy")(deploy.deploy)
@@ -79,7 +82,7 @@ def main() -> None:
         app()
     except SuiteError as error:
         _end("\n".join(error.problems), EXIT_CONFIGURATION)
-    except (RefusedError, ConfigurationError, ProjectError, StoreError) as error:
+    except (RefusedError, ConfigurationError, ProjectError, StoreError, ArchiveError) as error:
         _end(str(error), EXIT_CONFIGURATION)
     except KeyboardInterrupt:
         _end("cancelled", Outcome.CANCELLED.exit_code)

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perf_pipeline.cli.archiving import archive_quietly
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import open_store
 from perf_pipeline.core.model import RunRecord, RunRequest
@@ -54,6 +55,7 @@ def run_series(
             if wanted is not None:
                 say(f"run {len(series) + 1} of at most {most}: {series[-1].stored.asks}")
     finally:
+        archive_quietly(project, [one.stored.run_id for one in series])
         measured = [one.stored for one in series if one.stored.measured]
         if measured and measured[-1].asks:
             open_run = measured[-1].run_id[:8]

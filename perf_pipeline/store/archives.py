@@ -58,8 +58,8 @@ class Archives(Database):
         with self._reading() as session:
             return set(session.scalars(select(RunRow.run_id).where(series.in_(kept))))
 
-    def mark_pruned(self, run_id: str, *, reason: str, at: datetime) -> bool:
-        """The archive and the folder of a run are about to go. False: it is in a baseline by now, and stays.
+    def mark_pruned(self, run_id: str, *, reason: str, at: datetime) -> ArchivedRun | None:
+        """The archive and the folder of a run are about to go. None: it is in a baseline by now, and stays.
 
         Raises StoreError.
         """
@@ -67,9 +67,9 @@ class Archives(Database):
         with self._writing() as session:
             row = session.get(ArchiveRow, run_id)
             if row is None or session.scalars(in_baseline.limit(1)).first() is not None:
-                return False
+                return None
             row.pruned_at, row.pruned_reason = row.pruned_at or at, row.pruned_reason or reason
-            return True
+            return _archived(row)
 
 
 def _archived(row: ArchiveRow) -> ArchivedRun:

@@ -134,14 +134,14 @@ def fill_store(project: Project) -> None:
         folder = project.home / "runs" / name
         folder.mkdir(parents=True)
         slower = {"get_news": 2.0} if name == "slow" else {}
-        _write(samples(seed=number, slower=slower), folder / names.SAMPLES)
+        write_samples(samples(seed=number, slower=slower), folder / names.SAMPLES)
 
 
 def under() -> Fingerprint:
     return fingerprint(suite=parts.SUITE)
 
 
-def _write(run: Mapping[str, Samples], file: Path) -> None:
+def write_samples(run: Mapping[str, Samples], file: Path) -> None:
     """Raw samples as a run leaves them."""
     endpoint = pl.Enum(list(run))
     pl.concat(

@@ -1,0 +1,86 @@
+"""The store, built again from archives alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from perf_pipeline.archive.archives import Archive, list_archives, read_record, read_row
+from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.archive.journal import RECORD, ROW, Journal, read_journal
+from perf_pipeline.archive.place import Place
+from perf_pipeline.archive.pruning import SUFFIX, read_pruned
+from perf_pipeline.core.model import RunRecord
+from perf_pipeline.store.repository import Store
+from perf_pipeline.store.rows import RunRows
+
+NO_JOURNAL = Journal(tables={}, unarchived=[])
+
+
+@dataclass
+class Rebuilt:
+    """``missing``: one sentence for each thing that the archives should hold and do not."""
+
+    runs: int
+    missing: list[str]
+
+
+def rebuild_store(
+    place: Place, store: Store, *, wanted: Callable[[Archive], bool] = lambda _: True
+) -> Rebuilt:
+    """Fill an empty store; ``wanted``: with the runs of these archives only, pruned ones left out then too.
+
+    Raises StoreError for one that is not empty, and PlaceError; the store is as it was then.
+    """
+    missing: list[str] = []
+    journal = read_journal(place)
+    if journal is None:
+        missing.append(
+            f"{place.where} has no journal: baselines, decisions, deploys, pauses and notices are not known"
+        )
+    known: set[str] = set()
+
+    def runs() -> Iterator[RunRows]:
+        for read in _readers(place, journal or NO_JOURNAL, missing, wanted):
+            try:
+                one = read()
+            except ArchiveError as error:
+                missing.append(str(error))
+                continue
+            if one.run["run_id"] not in known:
+                known.add(one.run["run_id"])
+                yield one
+
+    left_out = store.fill(runs(), (journal or NO_JOURNAL).tables)
+    return Rebuilt(runs=len(known), missing=[*missing, *left_out])
+
+
+def _readers(
+    place: Place, journal: Journal, missing: list[str], wanted: Callable[[Archive], bool]
+) -> Iterator[Callable[[], RunRows]]:
+    """What holds runs, the best source of one first."""
+    listing = list_archives(place)
+    missing += listing.problems
+    for archive in listing.archives:
+        if wanted(archive):
+            yield lambda one=archive: _of_archive(place, one)  # type: ignore[misc]
+    for path in place.find(SUFFIX):
+        yield lambda one=path: read_pruned(place, one)  # type: ignore[misc]
+    for unarchived in journal.unarchived:
+        yield lambda one=unarchived: _of_journal(one)  # type: ignore[misc]
+
+
+def _of_archive(place: Place, archive: Archive) -> RunRows:
+    return RunRows(read_row(place, archive), read_record(place, archive), archive.as_stored())
+
+
+def _of_journal(run: dict[str, object]) -> RunRows:
+    row, record = run[ROW], run[RECORD]
+    if not isinstance(row, dict):
+        raise ArchiveError("the journal holds a run that is none.")
+    try:
+        return RunRows(row, RunRecord.model_validate(record) if record else None, None)
+    except ValidationError:
+        raise ArchiveError(f"the journal's run {row.get('run_id')} was written by another version.") from None

@@ -1,0 +1,48 @@
+"""Archiving from the command line, where no daemon may run that does it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.cli.called import as_called
+from perf_pipeline.cli.shared import open_store
+from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from perf_pipeline.archive.place import Place
+    from perf_pipeline.archive.sweeping import Swept
+
+
+def swept(project: Project, place: Place, only: Collection[str] | None = None) -> Swept:
+    """Archive ended runs; ``only``: none but these. Raises ArchiveError and StoreError."""
+    from perf_pipeline.archive.sweeping import Here, sweep  # noqa: PLC0415 - keeps `--help` fast
+
+    with open_store(project) as store:
+        here = Here(host=socket.gethostname())
+        return sweep(place, store, project, here, clock=lambda: datetime.now(UTC), only=only)
+
+
+def archive_quietly(project: Project, run_ids: Collection[str]) -> None:
+    """Archive runs that this command has made. What goes wrong is one line and changes nothing of them."""
+    if not run_ids:
+        return
+    from perf_pipeline.archive.place import open_place  # noqa: PLC0415 - keeps `--help` fast
+
+    try:
+        failed = swept(project, open_place(project.archive_url), only=run_ids).failed
+        why = next(iter(failed.values()), "")
+    except (ArchiveError, StoreError) as error:
+        why = str(error)
+    except KeyboardInterrupt:
+        why = "interrupted"
+    except Exception as error:  # whatever it is: the run has its outcome, and the command ends with that
+        why = f"{type(error).__name__}: {error}"
+    if why:
+        again = "`perf-pipeline archive sweep` tries it again"
+        print(as_called(f"perf-pipeline: warning: not archived: {why.rstrip('.')}; {again}"), file=sys.stderr)
