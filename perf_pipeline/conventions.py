@@ -98,6 +98,7 @@ LABEL_VERDICT = "verdict"
 LABEL_OUTCOME = "outcome"
 LABEL_BOUND = "bound"
 LABEL_REVISION = "revision"
+LABEL_SCHEDULE = "schedule"  # of an alert: by which the run was due
 RUNS_LOOKED_AT = 5
 
 

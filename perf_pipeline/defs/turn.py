@@ -55,13 +55,17 @@ def begin_in_turn(
         if in_the_way is None:
             return
         if time.monotonic() >= deadline:
-            waited = f" (waited {wait_s / 60:.0f} min for its turn)" if wait_s else _HINT
+            waited = f" (waited {_words(wait_s)} for its turn)" if wait_s else _HINT
             raise NotReady(BUSY, in_the_way.rstrip(".") + waited)
         if in_the_way != waits_for:
             waits_for = in_the_way
             ledger.wait_in_line(request, suite.targets[request.target], waits_for)
-            say(f"waits for its turn, at most {wait_s / 60:.0f} min: {waits_for}")
+            say(f"waits for its turn, at most {_words(wait_s)}: {waits_for}")
         time.sleep(LOOK_EVERY_S)
+
+
+def _words(duration_s: float) -> str:
+    return f"{duration_s:.0f} s" if duration_s < 120 else f"{duration_s / 60:.0f} min"
 
 
 def _try_to_begin(request: RunRequest, suite: Suite, ledger: Ledger, stack: RunningStack) -> str | None:

@@ -186,11 +186,12 @@ class _Alerts:
             "BenchmarkMissing",
             f"({call('max', accepted)} or vector(0)) == 0",
             hold_s=OVERDUE_S,
-            labels={names.TAG_SUITE: self._suite, **ran, **_WARNING},
-            reason=f"{target.name} is due at {when}; the longest time between two runs is the window.",
-            summary=f"No accepted benchmark of {self._suite} on {target.name}",
-            description=f"No run of {self._suite} on {target.name} ({schedule.profile}) was accepted "
-            f"since the last one was due ({when}) and for two hours.",
+            labels={names.TAG_SUITE: self._suite, **ran, names.LABEL_SCHEDULE: schedule.name, **_WARNING},
+            reason=f"{schedule.name} of {target.name} is due at {when}; the longest time between two runs is "
+            "the window.",
+            summary=f"No accepted benchmark of {self._suite} on {target.name} by schedule {schedule.name}",
+            description=f"No run of {self._suite} on {target.name} ({schedule.profile}) was accepted since "
+            f"schedule {schedule.name} was last due ({when}), and for two hours.",
             dashboard=f"{names.GRAFANA_URL}/d/{names.PIPELINE_HEALTH}",
         )
 

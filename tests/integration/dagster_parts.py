@@ -21,6 +21,7 @@ from stack_parts import SOURCE, TOOLS
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import RunRequest
 from perf_pipeline.monitoring.k6_suite import suite_json
+from perf_pipeline.monitoring.rules import recording_rules, rules_path
 from perf_pipeline.ports import free_port
 from perf_pipeline.suite_file import load_suite
 
@@ -28,6 +29,11 @@ SUITE = "tiny"
 PROFILE = "tiny"
 JOB = "benchmark_tiny"
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+QUICKLY = {
+    "scrape_interval: 15s": "scrape_interval: 2s",
+    "evaluation_interval: 30s": "evaluation_interval: 2s",
+}
 
 _TINY = """
   tiny:
@@ -37,15 +43,31 @@ _TINY = """
     max_users: 30
     min_samples: {p50: 10, p95: 20}
 """
+# A test must not meet it, at whatever time of the day it runs.
+_NIGHTLY = 'nightly: {cron: "0 4 * * *", timezone: UTC, profile: standard}'
 
 
 def make_project(root: Path) -> Path:
     """``k6/tiny`` in ``root``; tools are shared with the real project, so that nothing is installed twice."""
     shutil.copytree(SOURCE / "k6" / "lib", root / "k6" / "lib")
     folder = shutil.copytree(SOURCE / "k6" / "multiplayer", root / "k6" / SUITE)
-    text = (folder / names.SUITE_FILE).read_text()
-    (folder / names.SUITE_FILE).write_text(text.replace("\nprofiles:\n", f"\nprofiles:{_TINY}", 1))
+    text = (folder / names.SUITE_FILE).read_text().replace("\nprofiles:\n", f"\nprofiles:{_TINY}", 1)
+    assert _NIGHTLY in text
+    (folder / names.SUITE_FILE).write_text(text.replace(_NIGHTLY, _NIGHTLY[:-1] + ", enabled: false}"))
     (folder / names.SUITE_JSON).write_text(suite_json(load_suite(folder)))
+    return root
+
+
+def with_quick_rules(root: Path) -> Path:
+    """Rules and Prometheus' watch on itself every two seconds: the tiny load lasts eight."""
+    suite = load_suite(root / "k6" / SUITE)
+    shared = (SOURCE / "monitoring" / "prometheus" / "prometheus.yml").read_text()
+    for usual, quick in QUICKLY.items():
+        shared = shared.replace(usual, quick)
+    rules = root / rules_path(SUITE)
+    rules.parent.mkdir(parents=True)
+    (rules.parents[1] / "prometheus.yml").write_text(shared)
+    rules.write_text(recording_rules(suite).replace("interval: 30s", "interval: 2s"))
     return root
 
 

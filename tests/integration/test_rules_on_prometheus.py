@@ -44,12 +44,12 @@ tests:
       - alertname: BenchmarkMissing
         eval_time: 27h
         exp_alerts:
-          - exp_labels: {suite: shop, target: local, profile: smoke, severity: warning}
+          - exp_labels: {suite: shop, target: local, profile: smoke, schedule: nightly, severity: warning}
             exp_annotations:
-              summary: No accepted benchmark of shop on local
+              summary: No accepted benchmark of shop on local by schedule nightly
               description: >-
-                No run of shop on local (smoke) was accepted since the last one was due ('0 4 * * *' (UTC))
-                and for two hours.
+                No run of shop on local (smoke) was accepted since schedule nightly was last due
+                ('0 4 * * *' (UTC)), and for two hours.
               runbook_url: docs/runbook.md#benchmarkmissing
               dashboard_url: http://127.0.0.1:3001/d/pipeline-health
       - {alertname: BenchmarkMissing, eval_time: 49h, exp_alerts: []}
@@ -77,8 +77,10 @@ def promtool_35() -> Path:
 
 
 def scheduled(suite: Suite) -> Suite:
-    schedule = Schedule(cron="0 4 * * *", timezone="UTC", profile="smoke")
-    targets = {name: each.model_copy(update={"schedule": schedule}) for name, each in suite.targets.items()}
+    schedule = Schedule(name="nightly", cron="0 4 * * *", timezone="UTC", profile="smoke", enabled=True)
+    targets = {
+        name: each.model_copy(update={"schedules": (schedule,)}) for name, each in suite.targets.items()
+    }
     return suite.model_copy(update={"targets": targets})
 
 

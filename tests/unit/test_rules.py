@@ -132,6 +132,16 @@ class TestAlerts:
         assert (missing["alert"], missing["for"]) == ("BenchmarkMissing", "2h")
         assert "[3d]" in missing["expr"]  # from Friday to Monday
 
+    def test_name_the_schedule_that_missed_and_none_that_is_off(self, shop: Suite) -> None:
+        nightly = Schedule(name="nightly", cron="0 4 * * *", timezone="UTC", profile="smoke", enabled=True)
+        weekly = nightly.model_copy(update={"name": "weekly", "cron": "0 4 * * 1"})
+        off = nightly.model_copy(update={"name": "monthly", "enabled": False})
+        target = shop.targets["local"].model_copy(update={"schedules": (nightly, weekly, off)})
+        suite = shop.model_copy(update={"targets": {"local": target}})
+        missing = [one for one in rules(alerting_rules(suite)) if one["alert"] == "BenchmarkMissing"]
+        assert [one["labels"]["schedule"] for one in missing] == ["nightly", "weekly"]
+        assert "by schedule weekly" in missing[1]["annotations"]["summary"]
+
     def test_keep_a_result_until_the_next_run_is_overdue(self, shop: Suite) -> None:
         assert "[26h]" in alerting_rules(shop)
         assert "[170h]" in alerting_rules(scheduled(shop, "0 4 * * 1"))
