@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import prometheus35
 import pytest
-from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run
+from dagster_parts import PROFILE, SOURCE, SUITE, make_project, start_run, with_quick_rules
 from postgres import missing
 from stack_parts import TOOLS
 
@@ -26,7 +26,6 @@ from perf_pipeline.core.model import LoadResult
 from perf_pipeline.defs.values import read_value
 from perf_pipeline.monitoring.dashboards import ask, dashboard_files
 from perf_pipeline.monitoring.dashboards.reading import Question, questions
-from perf_pipeline.monitoring.rules import recording_rules, rules_path
 from perf_pipeline.stack import prometheus_server
 from perf_pipeline.stack.prometheus_server import Prometheus
 from perf_pipeline.stack.servers import start_server
@@ -36,12 +35,6 @@ from perf_pipeline.suite_file import load_suite
 RUN_TIMEOUT_S = 60
 WANTED_RUNS, MOST_RUNS = 2, 6
 PROMTOOL_TIMEOUT_S = 30
-# The tiny load lasts eight seconds: rules and Prometheus' watch on itself have to be quicker than usual.
-QUICKLY = {
-    "scrape_interval: 15s": "scrape_interval: 2s",
-    "evaluation_interval: 30s": "evaluation_interval: 2s",
-}
-
 # Dashboards see every evaluation of the rules: at full and half minutes they would miss runs of 8 s.
 USUAL_STEP, QUICK_STEP = f":{ask.EVALUATED}]", ":2s]"
 
@@ -117,16 +110,7 @@ def dashboards(project: Path) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny suite with its own rules, evaluated every two seconds."""
-    root = make_project(tmp_path_factory.mktemp("project"))
-    suite = load_suite(root / "k6" / SUITE)
-    shared = (SOURCE / "monitoring" / "prometheus" / "prometheus.yml").read_text()
-    for usual, quick in QUICKLY.items():
-        shared = shared.replace(usual, quick)
-    rules = root / rules_path(SUITE)
-    rules.parent.mkdir(parents=True)
-    (rules.parents[1] / "prometheus.yml").write_text(shared)
-    rules.write_text(recording_rules(suite).replace("interval: 30s", "interval: 2s"))
-    return root
+    return with_quick_rules(make_project(tmp_path_factory.mktemp("project")))
 
 
 @dataclass(frozen=True)
