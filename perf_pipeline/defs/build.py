@@ -16,6 +16,7 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from perf_pipeline.defs.archiving import archive_sensor
 from perf_pipeline.defs.confirming import confirmation_sensor
 from perf_pipeline.defs.console import console_logger
 from perf_pipeline.defs.deploying import deploy_sensor
@@ -83,4 +84,5 @@ def _sensors(
         confirmation_sensor(suites, jobs, project, parts),
         deploy_sensor(suites, jobs, project, parts),
         housekeeping_sensor(project, parts),
+        archive_sensor(suites, project),
     ]
