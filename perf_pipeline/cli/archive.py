@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perf_pipeline.cli.archive_open import open_run
 from perf_pipeline.cli.archiving import swept
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import LAST, JsonOption, RunArgument, open_store, print_json
@@ -28,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("open")(open_run)
 
 
 @app.command("list")

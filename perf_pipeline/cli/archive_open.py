@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perf_pipeline.cli.shared import LAST, JsonOption, RefusedError, find_run, open_store, print_json
-from perf_pipeline.conventions import EXIT_INTERNAL, MISSING, REPORT_JSON, RUN_DASHBOARDS, TSDB_FOLDER
+from perf_pipeline.conventions import MISSING, REPORT_JSON, RUN_DASHBOARDS, TSDB_FOLDER
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.store.errors import StoreError
 
 if TYPE_CHECKING:
     from perf_pipeline.prometheus.tsdb_snapshot import TsdbInfo
 
+EXIT_DIFFERENT = 3  # as of `archive rejudge`
 LOOK_S = 0.2
 SAME = 1e-9  # relative: the same histograms, the same arithmetic
 
@@ -52,7 +53,7 @@ def open_run(
     """Open what a run's own Prometheus held, in a fresh one.
 
     Prints where it listens and the p95 of every endpoint as it answers now, beside what the run recorded;
-    then stays up until Ctrl-C. Exit code 1: the answers differ.
+    then stays up until Ctrl-C. Exit code 3: the answers differ.
     """
     from perf_pipeline.stack.base import NotReady  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.stack.replay import replayed  # noqa: PLC0415 - httpx takes 0.2 s to import
@@ -69,10 +70,16 @@ def open_run(
                 if as_json:
                     print_json(_document(url, info, answers))
                 else:
-                    _print(url, info, answers, folder)
+                    _print(url, info, answers)
                 agree = all(one.agrees is not False for one in answers)
+                sys.stdout.flush()  # somebody may wait for the address behind a pipe
                 if not once:
-                    print("Ctrl-C ends it.", file=sys.stderr, flush=True)
+                    print(
+                        f"Dashboards of the run, to be imported beside it: {folder / RUN_DASHBOARDS}\n"
+                        "Ctrl-C ends it.",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                     while server.is_running():
                         time.sleep(LOOK_S)
                     raise RefusedError("Prometheus has ended: open the run again.")
@@ -81,12 +88,12 @@ def open_run(
         except KeyboardInterrupt:
             return
     if not agree:
-        raise typer.Exit(EXIT_INTERNAL)
+        raise typer.Exit(EXIT_DIFFERENT)
 
 
 @contextmanager
 def _folder_of(project: Project, run: str) -> Iterator[Path]:
-    """The run's own folder where it still is, else its archive. Raises RefusedError."""
+    """The run's own folder where it still is, else its archive. Raises RefusedError or ArchiveError."""
     named = Path(run)
     if named.is_dir():
         yield named
@@ -107,19 +114,19 @@ def _folder_of(project: Project, run: str) -> Iterator[Path]:
 
 @contextmanager
 def _restored(project: Project, run_id: str, unknown: str) -> Iterator[Path]:
-    """Every byte of it is verified."""
+    """The run's archive as a folder; every byte of it is verified."""
     from perf_pipeline.archive.archives import find_archive  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.archive.errors import ArchiveError  # noqa: PLC0415
     from perf_pipeline.archive.place import open_place  # noqa: PLC0415
     from perf_pipeline.archive.restore import restore  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="perf-pipeline-archive-") as scratch:
+        place = open_place(project.archive_url)
         try:
-            place = open_place(project.archive_url)
-            folder = restore(place, find_archive(place, run_id), Path(scratch) / "run")
+            archive = find_archive(place, run_id)
         except ArchiveError as error:
-            raise RefusedError(" ".join(filter(None, (unknown, str(error))))) from error
-        yield folder
+            raise RefusedError(unknown or str(error)) from error
+        yield restore(place, archive, Path(scratch) / "run")
 
 
 def _info(folder: Path) -> TsdbInfo:
@@ -181,7 +188,7 @@ def _document(url: str, info: TsdbInfo, answers: Sequence[Answer]) -> dict[str, 
     }
 
 
-def _print(url: str, info: TsdbInfo, answers: Sequence[Answer], folder: Path) -> None:
+def _print(url: str, info: TsdbInfo, answers: Sequence[Answer]) -> None:
     print(f"Prometheus on what run {info.run_id} of suite {info.suite} has kept: {url}")
     moment = info.ended_at
     print(f"p95 at the end of its load, {moment:%Y-%m-%d %H:%M:%S} UTC (time={moment.timestamp():.3f}):")
@@ -193,7 +200,6 @@ def _print(url: str, info: TsdbInfo, answers: Sequence[Answer], folder: Path) ->
         print(f"  {one.endpoint:<{width}}  {_ms(one.p95_ms):>9}  {_ms(one.recorded_p95_ms):>9}{differs}")
     if not answers:
         print("  no endpoint has a sample")
-    print(f"\nDashboards of the run, to be imported beside it: {folder / RUN_DASHBOARDS}")
 
 
 def _ms(value: float | None) -> str:
