@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.wording import count
 
 LOOKS_IN_A_ROW = 2
 LONGEST_REVISION = 200  # characters
@@ -184,7 +185,7 @@ def said_of(watch: Watch, observation: Observation, settle_s: float) -> str:
         return f"not known what it runs: {observation.failure} ({times})"
     if watch.alone is not None and watch.alone_since is not None:
         until = watch.alone_since + timedelta(seconds=settle_s)
-        return f"{watch.alone} is new and settles until {until:%H:%M:%S} UTC ({watch.looks} looks)"
+        return f"{watch.alone} is new and settles until {until:%H:%M:%S} UTC ({count(watch.looks, 'look')})"
     if len(observation.revisions) > 1:
         return f"several revisions at once: {', '.join(sorted(observation.revisions))}"
     return f"runs {', '.join(observation.revisions)}, as before"

@@ -53,8 +53,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, list[str]], dict[str, str]]] = []
         self.over = threading.Event()
@@ -65,8 +65,8 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answers: Mapping[str, Answer] | None = None) -> Iterator[Server]:
-    with Server() as server:
+def serving(answers: Mapping[str, Answer] | None = None, port: int = 0) -> Iterator[Server]:
+    with Server(port) as server:
         server.answers.update(answers or {})
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -198,13 +198,13 @@ class TestANewRevision:
 
 
 class TestASourceThatFails:
-    def test_is_a_skip_with_its_reason_and_one_notice_in_an_hour(self, world: World) -> None:
+    def test_is_a_skip_with_its_reason_and_one_notice(self, world: World) -> None:
         world.tick()
         world.server.answers[VERSION.path] = misbehaving.sends(b"<html>", 500)
-        said = world.tick(120)
+        said = world.tick(40)
         assert said == (
             f"multiplayer on staging: not known what it runs: {world.server.url}/version answers 500 instead "
-            "of 200 (120 times in a row)"
+            "of 200 (40 times in a row)"
         )
         assert [one.kind for one in world.store.notices(since=STARTED)] == ["deploy_source_failing"]
         assert world.store.list_deploys() == []
