@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 SHORTEST_LOAD_S = 1.0
 LONGEST_S = 30 * 86_400.0  # beyond any load test; and k6 counts nanoseconds in 64 bits
+LONGEST_KEPT_D = 36_500
 LARGEST = 1e9  # of any other number: nothing that is computed from it overflows
 MOST_CALLS = 1000.0  # of an endpoint in one iteration
 
@@ -55,6 +56,8 @@ def load_seconds(text: str) -> float:
 def age_seconds(text: str) -> float:
     """How long something is kept: ``90d``."""
     number, _ = _quantity(text, ("d",), "d")
+    if number > LONGEST_KEPT_D:
+        raise ValueError(f"{_short(text)} is too long; the longest is {LONGEST_KEPT_D}d")
     return number * 86_400.0
 
 
