@@ -151,7 +151,8 @@ class TestDeploys:
     def test_cannot_be_seen_on_a_target_that_each_run_starts(self, written: Written) -> None:
         line = "deploys: {source: version, version: {path: /version, pointer: /revision}}"
         assert written.problem(local=line) == (
-            "targets.local.deploys.source: a target that is started for each run has no deploys; use the marker"
+            "targets.local.deploys.source: a target that is started for each run has no deploys;"
+            " use the marker"
         )
 
 
