@@ -67,9 +67,10 @@ def watched_project(root: Path, url: str, *, settle: str, profile: str = PROFILE
     """The project of ``dagster_parts``, with the target ``own`` at ``url`` and its version watched."""
     folder = make_project(root) / "k6" / SUITE
     file = folder / names.SUITE_FILE
+    told = "revision: {path: /api/v1/health/, pointer: /version}"
     watch = f"deploys: {{source: version, profile: {profile}, settle: {settle}, enabled: true}}"
     text = file.read_text().replace(USUAL_URL, url)
     assert "\n  own:\n" in text
-    file.write_text(text.replace("\n  own:\n", f"\n  own:\n    {watch}\n", 1))
+    file.write_text(text.replace("\n  own:\n", f"\n  own:\n    {told}\n    {watch}\n", 1))
     (folder / names.SUITE_JSON).write_text(suite_json(load_suite(folder)))
     return root
