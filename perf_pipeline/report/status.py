@@ -115,9 +115,10 @@ def _needs(found: Found, targets: Sequence[TargetView], archives: ArchivesView) 
         yield Need(sentence=sentence, command="perf-pipeline validate")
     by_itself = any(schedule.on for target in targets for schedule in target.schedules)
     if by_itself and not found.daemon.alive:
-        since = f"since {found.daemon.last_sign:%Y-%m-%d %H:%M} UTC" if found.daemon.last_sign else "ever"
+        seen = found.daemon.last_sign
+        silent = f"has given no sign of life since {seen:%Y-%m-%d %H:%M} UTC" if seen else "has never run"
         yield Need(
-            sentence=f"Dagster's daemon has given no sign of life {since}: nothing starts by itself",
+            sentence=f"Dagster's daemon {silent}: nothing starts by itself",
             command="systemctl start perf-pipeline-daemon (on a laptop: perf-pipeline ui)",
         )
     if found.daemon.failed_ticks:
