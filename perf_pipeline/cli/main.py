@@ -13,6 +13,7 @@ import typer
 from perf_pipeline.archive.errors import ArchiveError
 from perf_pipeline.cli import (
     archive,
+    backup,
     baseline,
     calibrate,
     compare,
@@ -59,6 +60,7 @@ app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("status")(status.status)
+app.command("backup")(backup.backup)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(archive.app, name="archive")
