@@ -15,10 +15,10 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -138,26 +138,38 @@ def _write_down(pid: int, name: str, folder: Path) -> Path:
 
 
 def end_orphans(home: Path) -> list[str]:
-    """End the children of dead owners; returns one sentence for each that was still running.
-
-    Those of another host (a container that shares the folder) are left to it: its pids mean nothing here.
-    """
-    folder, ended = home / "processes", []
-    for note in sorted(folder.glob("*.json")):
-        try:
-            entry = json.loads(note.read_text())
-        except (OSError, ValueError):
-            continue  # removed at this moment by its owner
-        if entry["host"] != socket.gethostname() or is_alive(entry["owner_pid"], entry["owner_started"]):
-            continue
+    """End the children of dead owners; returns one sentence for each that was still running."""
+    ended = []
+    for note, entry in _left_behind(home):
         if is_alive(entry["pid"], entry["started"]):
             _kill_group(entry["pid"])
             ended.append(f"ended {entry['name']} (pid {entry['pid']}), left behind by a run that had died")
         note.unlink(missing_ok=True)
-    for half in folder.glob("*.part"):  # its writer was killed, and the child has ended with it
+    for half in (home / "processes").glob("*.part"):  # its writer was killed: the child has ended with it
         if not psutil.pid_exists(int(half.stem)):
             half.unlink(missing_ok=True)
     return ended
+
+
+def find_orphans(home: Path) -> list[str]:
+    """Such as ``k6 (pid 4711)``: the running children of dead owners."""
+    return [
+        f"{entry['name']} (pid {entry['pid']})"
+        for _, entry in _left_behind(home)
+        if is_alive(entry["pid"], entry["started"])
+    ]
+
+
+def _left_behind(home: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Notes of dead owners. Those of another host (a container that shares the folder) are left to it."""
+    for note in sorted((home / "processes").glob("*.json")):
+        try:
+            entry = json.loads(note.read_text())
+        except (OSError, ValueError):
+            continue  # removed at this moment by its owner
+        here = entry["host"] == socket.gethostname()
+        if here and not is_alive(entry["owner_pid"], entry["owner_started"]):
+            yield note, entry
 
 
 def is_alive(pid: int, started: float) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from perf_pipeline import ports
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
+from perf_pipeline.processes import find_orphans
 from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.control import look_at_control
@@ -68,7 +69,7 @@ def run_checks(
         "clock": lambda: _clock(suite, wanted, external),
         "ports": lambda: _ports(wanted, embedded=embedded),
         "disk": lambda: _disk(home),
-        "machine": _machine,
+        "machine": lambda: _machine(home),
         **(more or {}),
     }
     return _in_parallel(checks)
@@ -203,10 +204,14 @@ def _disk(home: Path) -> Check:
     return Check("disk", free >= NO_DISK_BYTES, sentence, advice)
 
 
-def _machine() -> Check:
+def _machine(home: Path) -> Check:
     busy = HostLock().busy()
     if busy is not None:
         return Check("machine", False, busy, "a run started now would end as not_ready (busy)")
+    orphans = find_orphans(home)
+    if orphans:
+        sentence = f"still there of a run that died: {', '.join(orphans)}"
+        return Check("machine", True, sentence, "the next run ends them; so does Dagster's daemon in 30 s")
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     advice = "what else runs here adds noise, or makes runs invalid" if load > 0.5 * cores else ""

@@ -34,10 +34,37 @@ class TestAChild:
         child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
         (note,) = (tmp_path / "processes").iterdir()
         note.write_text(json.dumps({**json.loads(note.read_text()), "owner_started": 1.0}))
+        assert processes.find_orphans(tmp_path) == [f"sleeper (pid {child.pid})"]
         assert processes.end_orphans(tmp_path) == [
             f"ended sleeper (pid {child.pid}), left behind by a run that had died"
         ]
         child.wait(5)
+
+    def test_of_another_host_is_left_to_it(self, tmp_path: Path) -> None:
+        child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
+        (note,) = (tmp_path / "processes").iterdir()
+        elsewhere = {"owner_started": 1.0, "host": "elsewhere"}
+        note.write_text(json.dumps({**json.loads(note.read_text()), **elsewhere}))
+        assert processes.end_orphans(tmp_path) == []
+        assert child.poll() is None
+        assert note.exists()
+        child.stop(grace_s=5)
+
+    def test_ends_with_an_owner_that_is_killed_before_it_could_write_it_down(self, tmp_path: Path) -> None:
+        started = tmp_path / "started"
+        code = (
+            "import os, signal; from pathlib import Path; from perf_pipeline import processes\n"
+            "processes._write_down = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            f"processes.start(['touch', {str(started)!r}], name='x', home=Path({str(tmp_path)!r}), stdout=1)"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
+            out, _ = owner.communicate(timeout=30)  # until the child has let go of it, too
+        assert out == b""
+        assert not started.exists()
+
+    def test_that_cannot_be_started_says_so(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match="no-such-program"):
+            processes.start(["no-such-program"], name="x", home=tmp_path, stdout=subprocess.DEVNULL)
 
     @pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])
     def test_that_cannot_be_written_down_does_not_run(
