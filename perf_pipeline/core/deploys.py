@@ -19,6 +19,7 @@ from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.core.wording import count
 
 LOOKS_IN_A_ROW = 2
+SOURCE_FAILING, SOURCE_RECOVERED = "deploy_source_failing", "deploy_source_recovered"  # kinds of notices
 LONGEST_REVISION = 200  # characters
 WARN_AFTER = timedelta(minutes=15)  # so long a source may fail before a person is told, once
 
@@ -189,6 +190,14 @@ def said_of(watch: Watch, observation: Observation, settle_s: float) -> str:
     if len(observation.revisions) > 1:
         return f"several revisions at once: {', '.join(sorted(observation.revisions))}"
     return f"runs {', '.join(observation.revisions)}, as before"
+
+
+def notice_of(event: Failing | Recovered, suite: str, target: str) -> tuple[str, str]:
+    """Kind and sentence of what a person is told about a source."""
+    since, times = f"since {event.since:%Y-%m-%d %H:%M} UTC", f"({event.failures} times in a row)"
+    if isinstance(event, Failing):
+        return SOURCE_FAILING, f"no deploy of {suite} on {target} can be seen {since}: {event.why} {times}"
+    return SOURCE_RECOVERED, f"deploys of {suite} on {target} can be seen again; none could {since} {times}"
 
 
 def again_command(suite: str, target: str, revision: str) -> str:

@@ -100,20 +100,28 @@ def _tick(
 def _look(
     store: Store, suites: Mapping[str, Suite], parts: Parts, clock: Callable[[], datetime]
 ) -> list[str]:
-    watched: dict[Place, Target] = {
-        (suite.name, target.name): target
-        for suite in suites.values()
-        for target in suite.targets.values()
-        if target.deploys is not None and target.deploys.enabled
-    }
+    watched: dict[Place, Target] = {}
+    for suite in suites.values():
+        for target in suite.targets.values():
+            enabled = target.deploys is not None and target.deploys.enabled
+            if enabled and _is_due(store, suite, target, parts, clock()):
+                watched[suite.name, target.name] = target
     said = []
-    for (suite, target), observation in parts.look_for_deploys(watched).items():
-        deploys = deploys_of(suites[suite], target)
+    for place, observation in parts.look_for_deploys(watched).items():
+        deploys = deploys_of(suites[place[0]], place[1])
         watch, events = store.look(
-            suite, target, observation, source=deploys.source, settle_s=deploys.settle_s, at=clock()
+            *place, observation, source=deploys.source, settle_s=deploys.settle_s, at=clock()
         )
-        said.append(f"{suite} on {target}: {_words(watch, events, observation, deploys.settle_s)}")
+        said.append(f"{place[0]} on {place[1]}: {_words(watch, events, observation, deploys.settle_s)}")
     return said
+
+
+def _is_due(store: Store, suite: Suite, target: Target, parts: Parts, now: datetime) -> bool:
+    every = parts.look_every(target)
+    if not every:
+        return True
+    last = store.last_look(suite.name, target.name)
+    return last is None or now - last >= every
 
 
 def _words(watch: Watch, events: Sequence[Event], observation: Observation, settle_s: float) -> str:

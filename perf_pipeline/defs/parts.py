@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from perf_pipeline.conventions import ENV_GRAFANA_URL, ENV_PROMETHEUS_URL, RAW_SAMPLES, SNAPSHOT_SERIES
@@ -78,6 +78,12 @@ class Parts:
         from perf_pipeline.stack.target import read_revision  # noqa: PLC0415
 
         return read_revision(target.base_url, target) if target.base_url else None
+
+    def look_every(self, target: Target) -> timedelta:
+        """The shortest time between two looks at it for deploys."""
+        from perf_pipeline.deploys.looking import look_every  # noqa: PLC0415
+
+        return look_every(target)
 
     def look_for_deploys(self, targets: Mapping[Place, Target]) -> dict[Place, Observation]:
         """What can be seen of them at this moment; those that only markers tell of are left out."""

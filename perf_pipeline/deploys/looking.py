@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from perf_pipeline.core.deploys import Observation, failed
@@ -18,6 +19,9 @@ DEADLINE_S = 6.0  # of one look
 # Of all looks together. They share one thread and run at once; more than DEADLINE_S is only ever taken by
 # what cannot be interrupted, such as a resolver of names. Far below the 15 s that a tick may take.
 ALL_DEADLINE_S = 9.0
+
+# GitHub answers 60 questions an hour to somebody without a token, and a look asks two or more.
+ANONYMOUS_EVERY = timedelta(minutes=4)
 
 Key = TypeVar("Key")
 
@@ -39,6 +43,12 @@ def source_of(target: Target) -> Source | None:
     if deploys.prometheus is not None:
         return BuildInfo(deploys.prometheus)
     return GithubDeployments(deploys.github) if deploys.github is not None else None
+
+
+def look_every(target: Target) -> timedelta:
+    """The shortest time between two looks; zero: as often as one likes."""
+    github = target.deploys.github if target.deploys is not None else None
+    return ANONYMOUS_EVERY if github is not None and github.token_from_env is None else timedelta(0)
 
 
 def look_at_all(sources: Mapping[Key, Source]) -> dict[Key, Observation]:

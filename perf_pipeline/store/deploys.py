@@ -17,6 +17,7 @@ from perf_pipeline.core.deploys import (
     Recovered,
     Vanished,
     Watch,
+    notice_of,
     observe,
 )
 from perf_pipeline.store.automation_tables import DeployRow, DeployWatchRow, NoticeRow
@@ -25,7 +26,6 @@ from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.mapping import first, stored_deploy
 from perf_pipeline.store.values import DeployState, StoredDeploy
 
-SOURCE_FAILING, SOURCE_RECOVERED = "deploy_source_failing", "deploy_source_recovered"
 OPEN = (DeployState.PENDING, DeployState.LAUNCHED)
 
 
@@ -42,15 +42,15 @@ class Deploys(Database):
             watch = session.get(DeployWatchRow, (suite, target))
             known = _watch(watch).known if watch else None
             newest = _newest_standing(session, suite, target)
-            before = newest.revision if newest else known
+            before = _before(newest, revision) if newest else known
             row = _record(
                 session, suite, target, revision, before, source=MARKER, seen_at=at, note=note, at=at
             )
-            if revision == before and not again:
+            if again or not (_stands_for(newest, revision) or (newest is None and known == revision)):
+                _supersede(session, row, at)
+            else:
                 what = f"of deploy {newest.number} already" if newest else "what it runs already"
                 _decide(row, DeployState.COALESCED, f"{revision} is {what}", at)
-            else:
-                _supersede(session, row, at)
             return stored_deploy(row)
 
     def look(
@@ -81,6 +81,12 @@ class Deploys(Database):
                 _take(session, suite, target, event, known=before.known, source=source, at=at)
             row.state, row.updated_at = watch.model_dump(mode="json"), at
             return watch, events
+
+    def last_look(self, suite: str, target: str) -> datetime | None:
+        """When a target was looked at last; None: never. Raises StoreError."""
+        with self._reading() as session:
+            row = session.get(DeployWatchRow, (suite, target))
+            return row.updated_at if row else None
 
     def open_deploys(self) -> list[StoredDeploy]:
         """Those that wait for their run, or whose run has not been seen to end, oldest first."""
@@ -136,25 +142,16 @@ def _take(
         case Deployed(revision, seen_at):
             newest = _newest_standing(session, suite, target)
             row = _record(session, suite, target, revision, known, source=source, seen_at=seen_at, at=at)
-            if newest is not None and newest.revision == revision:
+            if newest is not None and _stands_for(newest, revision):
                 _decide(row, DeployState.COALESCED, f"{revision} is of deploy {newest.number} already", at)
             else:
                 _supersede(session, row, at)
         case Vanished(revision, seen_at):
             row = _record(session, suite, target, revision, known, source=source, seen_at=seen_at, at=at)
             _decide(row, DeployState.COALESCED, f"it had gone by {at:%H:%M:%S} UTC, before it settled", at)
-        case Failing(why, since, failures):
-            said = (
-                f"no deploy of {suite} on {target} can be seen since {since:%Y-%m-%d %H:%M} UTC: {why} "
-                f"({failures} times in a row)"
-            )
-            _notice(session, SOURCE_FAILING, said, suite=suite, target=target, at=at)
-        case Recovered(since, failures):
-            said = (
-                f"deploys of {suite} on {target} can be seen again; nothing could since "
-                f"{since:%Y-%m-%d %H:%M} UTC ({failures} times in a row)"
-            )
-            _notice(session, SOURCE_RECOVERED, said, suite=suite, target=target, at=at)
+        case Failing() | Recovered():
+            kind, said = notice_of(event, suite, target)
+            session.add(NoticeRow(at=at, kind=kind, suite=suite, target=target, sentence=said))
         case _:
             return
 
@@ -210,6 +207,19 @@ def _newest_standing(session: Session, suite: str, target: str) -> DeployRow | N
     return session.scalars(standing.order_by(DeployRow.number.desc()).limit(1)).one_or_none()
 
 
+def _stands_for(deploy: DeployRow | None, revision: str) -> bool:
+    """Whether a deploy has had, or will have, this revision measured: another one need not."""
+    if deploy is None or deploy.state == DeployState.ABANDONED:
+        return False
+    return deploy.revision == revision
+
+
+def _before(newest: DeployRow, revision: str) -> str | None:
+    """What ran before ``revision``; of one that was never measured, what ran before that."""
+    abandoned = newest.state == DeployState.ABANDONED and newest.revision == revision
+    return newest.previous_revision if abandoned else newest.revision
+
+
 def _row(session: Session, where: str, suite: str, target: str, number: int) -> DeployRow:
     row = session.scalars(_of(suite, target).where(DeployRow.number == number)).one_or_none()
     if row is None:
@@ -232,7 +242,3 @@ def _watch(row: DeployWatchRow) -> Watch:
             f"what is remembered of target {row.target} of suite {row.suite} was written by another version "
             f"of perf-pipeline and cannot be read ({first(error)}): run that version's daemon, or this one's."
         ) from error
-
-
-def _notice(session: Session, kind: str, sentence: str, *, suite: str, target: str, at: datetime) -> None:
-    session.add(NoticeRow(at=at, kind=kind, suite=suite, target=target, sentence=sentence))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import misbehaving
@@ -12,7 +13,7 @@ from misbehaving import Server, says, sends
 
 from perf_pipeline.core.deploys import Observation
 from perf_pipeline.deploys.github import GithubDeployments
-from perf_pipeline.deploys.looking import DEADLINE_S, look_at_all, source_of
+from perf_pipeline.deploys.looking import DEADLINE_S, look_at_all, look_every, source_of
 from perf_pipeline.deploys.prometheus import BuildInfo
 from perf_pipeline.ports import free_port
 from perf_pipeline.suite import (
@@ -310,6 +311,24 @@ class TestDeploymentsOnGithub:
             found = self.look(server, SHOP_TOKEN=token)
             assert "gives no answer" in found.failure
             assert SECRET not in found.failure
+
+    def test_are_not_asked_for_more_often_than_somebody_without_a_token_may(self) -> None:
+        place = GithubPlace(
+            repository="acme/shop", environment="production", token_from_env=None, api="https://127.0.0.1"
+        )
+        deploys = Deploys(source=DeploySource.GITHUB, profile="smoke", settle_s=60.0, github=place)
+        target = shop("http://127.0.0.1:1", deploys=deploys)
+        looks_an_hour = 3600 / look_every(target).total_seconds()
+        assert looks_an_hour * 4 <= 60, "also while the newest two deployments have not succeeded"
+        assert look_every(shop("http://127.0.0.1:1")) == timedelta(0)
+
+    def test_without_a_token_have_no_header_for_it(self, server: Server) -> None:
+        self.recorded(server, (11, "a" * 40, statuses("success")))
+        place = GithubPlace(
+            repository="acme/shop", environment="production", token_from_env=None, api=server.url
+        )
+        assert seen(GithubDeployments(place)).revisions == {"a" * 40}
+        assert not any("authorization" in {name.lower() for name in one} for _, _, one in server.asked)
 
 
 class TestATargetThatOnlyMarkersTellOf:

@@ -146,6 +146,21 @@ class TestAMarker:
             (3, "abc", "abc", "pending"),
         ]
 
+    def test_of_a_deploy_that_was_never_measured_is_a_new_one(self, store: Store) -> None:
+        marked(store, 0, "abc")
+        marked(store, 1, "def")
+        ended(store, 2, 2, DeployState.ABANDONED)
+        marked(store, 3, "def")
+        assert states(store)[1:] == [(2, "def", "abc", "abandoned"), (3, "def", "abc", "pending")]
+
+    def test_that_came_too_early_does_not_stand_for_the_deploy_that_is_seen_later(self, store: Store) -> None:
+        looked(store, 0, "a")
+        marked(store, 1, "b")
+        ended(store, 1, 2, DeployState.ABANDONED)
+        looked(store, 3, "b")
+        looked(store, 4, "b")
+        assert states(store)[1:] == [(2, "b", "a", "pending")]
+
     def test_knows_what_was_seen_running(self, store: Store) -> None:
         looked(store, 0, "abc")
         assert marked(store, 1, "abc").state is DeployState.COALESCED
