@@ -48,11 +48,16 @@ class PlayedStack:
     on_start: Break = never
     on_take: Break = never
     stopped: int = 0
-    prometheus_url: str | None = "http://prometheus.example"
+    url: str | None = "http://prometheus.example"
     prometheus_data: Path | None = None
+
+    @property
+    def prometheus_url(self) -> str | None:
+        return None if self.stopped else self.url
 
     def take_host(self, _run_id: str) -> None:
         self.on_take()
+        self.stopped = 0
 
     def start(self, *, request: RunRequest, run_id: str, run_folder: Path, **_: Any) -> StackState:
         self.on_start()
