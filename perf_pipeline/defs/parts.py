@@ -26,6 +26,7 @@ from perf_pipeline.core.model import (
 from perf_pipeline.core.run_samples import SeriesSample
 from perf_pipeline.keeping import NotKept
 from perf_pipeline.load.errors import UnreadableError
+from perf_pipeline.load.probe import find_k6
 from perf_pipeline.load.progress import Progress
 from perf_pipeline.monitoring.links import run_dashboard_url
 from perf_pipeline.project import Project
@@ -43,8 +44,8 @@ class Parts:
 
     def stack(self, project: Project) -> Stack:
         """Local processes, or the Prometheus that PERF_PIPELINE_PROMETHEUS_URL names."""
-        from perf_pipeline.stack.embedded import EmbeddedStack  # noqa: PLC0415
-        from perf_pipeline.stack.external import ExternalStack  # noqa: PLC0415
+        from perf_pipeline.stack.embedded import EmbeddedStack  # noqa: PLC0415 - httpx
+        from perf_pipeline.stack.external import ExternalStack  # noqa: PLC0415 - httpx
 
         url = os.environ.get(ENV_PROMETHEUS_URL)
         return ExternalStack(url, project.home) if url else EmbeddedStack(project.home, project.tools)
@@ -53,8 +54,7 @@ class Parts:
         self, *, suite: Suite, stack: StackState, home: Path, on_progress: Callable[[Progress], None]
     ) -> LoadResult:
         """Raises LoadError when no load was sent, UnreadableError when what it left cannot be read."""
-        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
-        from perf_pipeline.load.run import run_load  # noqa: PLC0415
+        from perf_pipeline.load.run import run_load  # noqa: PLC0415 - polars
 
         target = suite.targets[stack.request.target]
         return run_load(
@@ -68,45 +68,43 @@ class Parts:
 
     def fingerprint(self, *, suite: Suite, stack: StackState) -> Fingerprint:
         """Of the run that ``run_load`` would measure now. Raises LoadError when there is no k6."""
-        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
-        from perf_pipeline.load.result import fingerprint_of  # noqa: PLC0415
+        from perf_pipeline.load.result import fingerprint_of  # noqa: PLC0415 - polars
 
         return fingerprint_of(suite, stack, find_k6())
 
     def revision_now(self, target: Target) -> str | None:
         """What a target runs at this moment; None: it does not tell, or runs start it. Raises NotReady."""
-        from perf_pipeline.stack.target import read_revision  # noqa: PLC0415
+        from perf_pipeline.stack.target import read_revision  # noqa: PLC0415 - httpx
 
         return read_revision(target.base_url, target) if target.base_url else None
 
     def look_every(self, target: Target) -> timedelta:
         """The shortest time between two looks at it for deploys."""
-        from perf_pipeline.deploys.looking import look_every  # noqa: PLC0415
+        from perf_pipeline.deploys.looking import look_every  # noqa: PLC0415 - httpx
 
         return look_every(target)
 
     def look_for_deploys(self, targets: Mapping[Place, Target]) -> dict[Place, Observation]:
         """What can be seen of them at this moment; those that only markers tell of are left out."""
-        from perf_pipeline.deploys.looking import look_at_all, source_of  # noqa: PLC0415
+        from perf_pipeline.deploys.looking import look_at_all, source_of  # noqa: PLC0415 - httpx
 
         sources = {place: source_of(target) for place, target in targets.items()}
         return look_at_all({place: source for place, source in sources.items() if source is not None})
 
     def write_samples(self, url: str, samples: Sequence[SeriesSample]) -> None:
         """Into the Prometheus at ``url``. Raises RemoteWriteError."""
-        from perf_pipeline.prometheus.remote_write import write_samples  # noqa: PLC0415
+        from perf_pipeline.prometheus.remote_write import write_samples  # noqa: PLC0415 - httpx
 
         write_samples(url, samples)
 
     def k6_version(self) -> str:
         """Raises LoadError when there is no k6."""
-        from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
 
         return str(find_k6())
 
     def keep_samples(self, suite: Suite, run_folder: Path) -> None:
         """The raw samples that a load left which was cut off, as Parquet. Raises NotKept or OSError."""
-        from perf_pipeline.load.samples import read_csv, write_parquet  # noqa: PLC0415
+        from perf_pipeline.load.samples import read_csv, write_parquet  # noqa: PLC0415 - polars
 
         raw = run_folder / RAW_SAMPLES
         if raw.stat().st_size > MOST_RAW_BYTES:
@@ -127,7 +125,7 @@ class Parts:
         ended_at: datetime,
     ) -> str:
         """A snapshot of the run's own Prometheus; says what it cost. Raises NotKept or OSError."""
-        from perf_pipeline.prometheus import tsdb_snapshot as tsdb  # noqa: PLC0415
+        from perf_pipeline.prometheus import tsdb_snapshot as tsdb  # noqa: PLC0415 - httpx
 
         wanted = tsdb.Wanted(
             run_id=state.run_id,
@@ -148,7 +146,7 @@ class Parts:
 
     def samples(self, run_folder: Path) -> RunSamples:
         """Raises FileNotFoundError when the folder has lost them."""
-        from perf_pipeline.load.samples import load_samples  # noqa: PLC0415
+        from perf_pipeline.load.samples import load_samples  # noqa: PLC0415 - polars
 
         return load_samples(run_folder)
 
@@ -156,7 +154,7 @@ class Parts:
         self, *, suite: Suite, stack: StackState, load: LoadResult, samples: RunSamples
     ) -> PrometheusSnapshot:
         """Never raises for a Prometheus that does not answer: the snapshot names the problem."""
-        from perf_pipeline.prometheus.snapshot import take_snapshot  # noqa: PLC0415
+        from perf_pipeline.prometheus.snapshot import take_snapshot  # noqa: PLC0415 - httpx
 
         return take_snapshot(suite=suite, stack=stack, load=load, exact=samples)
 
@@ -174,7 +172,7 @@ class Parts:
 
         ``past``: the runs before it, and itself.
         """
-        from perf_pipeline.report.write import write_reports  # noqa: PLC0415
+        from perf_pipeline.report.write import write_reports  # noqa: PLC0415 - matplotlib
 
         series_file = run_folder / SNAPSHOT_SERIES
         files = write_reports(
@@ -212,7 +210,7 @@ class Parts:
 
 def _ask(base_url: str, target: Target) -> tuple[str | None, bool]:
     """Revision of the target after the load (None: it does not tell), and whether it answers."""
-    from perf_pipeline.stack.target import probe_health, read_revision  # noqa: PLC0415
+    from perf_pipeline.stack.target import probe_health, read_revision  # noqa: PLC0415 - httpx
 
     try:
         probe_health(base_url, target)

@@ -14,6 +14,8 @@ from perf_pipeline import ports
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
 from perf_pipeline.processes import find_orphans
+from perf_pipeline.load.errors import LoadError
+from perf_pipeline.load.probe import find_k6
 from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.control import look_at_control
@@ -98,9 +100,6 @@ def _in_parallel(checks: dict[str, Callable[[], Check]]) -> list[Check]:
 
 
 def _k6() -> Check:
-    from perf_pipeline.load.errors import LoadError  # noqa: PLC0415 - the load adapter is needed for k6 alone
-    from perf_pipeline.load.probe import find_k6  # noqa: PLC0415
-
     try:
         k6 = find_k6()
     except LoadError as error:

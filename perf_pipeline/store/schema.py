@@ -39,7 +39,7 @@ def migrate(connection: Connection, where: str) -> None:
 
 def refuse_newer(revision: str | None, where: str) -> None:
     """Raises StoreError when a database with this revision is newer than this code."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
 
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
@@ -50,7 +50,7 @@ def refuse_newer(revision: str | None, where: str) -> None:
 
 
 def _config() -> Config:
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
