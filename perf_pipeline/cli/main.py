@@ -28,6 +28,7 @@ from perf_pipeline.cli import (
     show,
     status,
     ui,
+    upgrade,
     validate,
 )
 from perf_pipeline.cli.called import as_called
@@ -61,6 +62,7 @@ app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("status")(status.status)
 app.command("backup")(backup.backup)
+app.command("upgrade")(upgrade.upgrade)
 app.command("compare")(compare.compare)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(archive.app, name="archive")
