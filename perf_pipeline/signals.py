@@ -18,6 +18,8 @@ INSIST_AFTER_S = 10.0  # longer than an orderly end takes; one that takes longer
 JOIN_S = 5.0
 _ASK_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_active: list[Asked] = []
+
 
 class Asked:
     """Whether somebody has asked this process to end. False until then."""
@@ -60,32 +62,48 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def insisting() -> Iterator[Asked]:
-    """Meanwhile a signal that asks to end is sent again while it has no effect.
+    """``watching``, with all signals that ask to end listened to.
 
     SIGHUP does what Ctrl-C does (by default k6 would load on alone); under ``nohup`` it stays ignored.
-    Nothing happens outside the main thread.
     """
-    asked = Asked()
     if not _in_main_thread():
-        yield asked
+        yield Asked()
         return
     before = {one: signal.getsignal(one) for one in _ASK_TO_END}
     listen()
     if before[signal.SIGHUP] is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        with watching() as asked:
+            yield asked
+    finally:
+        _restore(before)
+
+
+@contextmanager
+def watching() -> Iterator[Asked]:
+    """Meanwhile a signal that asks to end is sent again while it has no effect. Within itself it is one.
+
+    Nothing happens outside the main thread.
+    """
+    asked = Asked()
+    if not _in_main_thread() or _active:
+        yield _active[-1] if _active else asked
+        return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # told of each, whoever handles it
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # told of each, whoever handles it
     watcher = threading.Thread(target=_insist, args=(reader, asked), name="signal-watcher", daemon=True)
     watcher.start()
+    _active.append(asked)
     try:
         yield asked
     finally:
-        signal.set_wakeup_fd(fd_before)
+        _active.clear()
+        signal.set_wakeup_fd(before)
         os.close(writer)  # the watcher reads the end of the pipe, and ends
         watcher.join(JOIN_S)
         os.close(reader)
-        _restore(before)
 
 
 def _insist(reader: int, asked: Asked) -> None:

@@ -20,8 +20,8 @@ from perf_pipeline.defs.asking import ConfigurationError, check_request
 from perf_pipeline.defs.cancelling import terminable
 from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.console import silent_console
+from perf_pipeline.defs.ending import failure_sentence, said_by_us
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.ledger import failure_sentence, said_by_us
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_LAUNCHED_BY,
     DAGSTER_TAG_SERIES,

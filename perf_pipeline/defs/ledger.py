@@ -9,28 +9,26 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import psutil
 from dagster import (
-    DagsterEventType,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
     InitResourceContext,
     ResourceDefinition,
 )
-from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.interrupts import capture_interrupts
-from dagster_shared.error import SerializableErrorInfo
 
 from perf_pipeline.core.baseline import BaselineDecision
 from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
 from perf_pipeline.defs.cancelling import terminable_by_itself
 from perf_pipeline.defs.collecting import keep_end
+from perf_pipeline.defs.ending import how_it_ended
 from perf_pipeline.defs.lost import find_lost, keep_record
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_OUTCOME,
@@ -45,6 +43,7 @@ from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.project import Project
+from perf_pipeline.signals import Asked, watching
 from perf_pipeline.store.errors import BusyError, StoreError, surely
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
@@ -65,6 +64,7 @@ class Ledger:
     run: DagsterRun
     run_id: str
     announce: Callable[[StoredRun, datetime], None]  # an end without a record; never raises
+    asked: Asked = field(default_factory=Asked)  # by a signal, to end
     owned: bool = False  # begun or taken over by this Dagster run, which then has to say how it ended
 
     def begin(self, request: RunRequest, target: Target) -> None:
@@ -174,7 +174,7 @@ class Ledger:
     def settle(self) -> None:
         """Called when the run is over: a benchmark that still counts as running gets its outcome."""
         known = _find(self.store, self.run_id)  # first: waits for a database that Dagster may share
-        interrupted, failure = self._how_it_ended()
+        interrupted, failure = how_it_ended(self.instance, self.run, asked_to_end=bool(self.asked))
         run = self.instance.get_run_by_id(self.run.run_id)
         if interrupted and run is not None and run.status is DagsterRunStatus.STARTED:
             # Otherwise Dagster takes an interrupt that it did not send itself for a failure.
@@ -186,7 +186,7 @@ class Ledger:
         elif not self.owned:
             return  # whoever is at it will say how it ended
         elif interrupted:
-            self.end(Outcome.CANCELLED, f"the run was ended {failure or 'between two steps'}")
+            self.end(Outcome.CANCELLED, f"the run was ended {failure or 'after its last step'}")
         elif failure:
             self.end(Outcome.INVALID, failure)
         else:
@@ -196,24 +196,6 @@ class Ledger:
         """Shown in the UI's list of runs, which can be filtered by them."""
         self.instance.add_run_tags(self.run.run_id, tags)
 
-    def _how_it_ended(self) -> tuple[bool, str]:
-        """Whether it was interrupted, and ``in <step>[: <error>]`` of the first step that did not succeed."""
-        run = self.instance.get_run_by_id(self.run.run_id) or self.run
-        entries = self.instance.all_logs(
-            run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_SUCCESS}
-        )
-        events = [entry.dagster_event for entry in entries if entry.dagster_event]
-        failures = [event for event in events if event.event_type is DagsterEventType.STEP_FAILURE]
-        canceling = run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
-        if failures:
-            data, step = failures[0].step_failure_data, step_name(failures[0].step_key)
-            if canceling or data.error_source is ErrorSource.INTERRUPT:
-                return True, f"in step {step}"
-            internal = "" if said_by_us(data) else "internal error "
-            return False, f"{internal}in step {step}: {failure_sentence(data)}"
-        succeeded = {event.step_key for event in events}
-        return canceling or not succeeded.issuperset(run.step_keys_to_execute or ()), ""
-
 
 def priority_of(run: DagsterRun) -> int:
     """As Dagster's queue reads it: the higher begins first."""
@@ -221,21 +203,6 @@ def priority_of(run: DagsterRun) -> int:
         return int(run.tags.get(PRIORITY_TAG, PRIORITY_PERSON))
     except ValueError:
         return PRIORITY_PERSON
-
-
-def said_by_us(data: StepFailureData) -> bool:
-    """The step failed with a sentence for people, a ``Failure``; otherwise something broke."""
-    return bool(data.user_failure_data and data.user_failure_data.description)
-
-
-def failure_sentence(data: StepFailureData) -> str:
-    """What went wrong in a step, in one line: what a ``Failure`` said, or the innermost exception."""
-    if data.user_failure_data and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error: SerializableErrorInfo | None = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return " ".join(error.message.split()) if error is not None else "unknown"
 
 
 def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> ResourceDefinition:
@@ -249,7 +216,7 @@ def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> 
         if run is None or instance is None:
             raise RuntimeError("the ledger needs a Dagster run")
         own(instance, run)  # before all else: should we die, nobody else knows whose it was
-        with Store(project.store_url) as store, terminable_by_itself(instance, run):
+        with Store(project.store_url) as store, terminable_by_itself(instance, run), watching() as asked:
             announce = partial(
                 tell_outcome,
                 store=store,
@@ -257,7 +224,7 @@ def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> 
                 parts=parts,
                 warn=partial(instance.report_engine_event, dagster_run=run),
             )
-            ledger = Ledger(store, project, instance, run, benchmark_id(instance, run), announce)
+            ledger = Ledger(store, project, instance, run, benchmark_id(instance, run), announce, asked)
             ledger.resume()
             try:
                 yield ledger

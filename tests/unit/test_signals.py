@@ -17,8 +17,8 @@ IN_THE_BACKGROUND = """
 import signal, sys, time
 from perf_pipeline.signals import listen
 listen()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     sys.exit(130)
