@@ -132,9 +132,13 @@ class LocalPlace:
                         f"{LOCK_WAIT_S:.0f} s: try again when it is done."
                     )
                 time.sleep(LOCK_LOOK_S)
+            self._remove_partial()
             yield
 
-    def sweep(self, before: datetime) -> None:  # noqa: ARG002 - the lock tells more than an age would
+    def sweep(self, before: datetime) -> None:
+        """Nothing is left to do: the lock tells more than an age would."""
+
+    def _remove_partial(self) -> None:
         """Under the lock no writer lives, so what is half written or half removed belongs to a dead one."""
         with self._translated():
             for path in [path for level in self._levels() for path in level.glob(f".*{PARTIAL}")]:

@@ -102,10 +102,10 @@ class Place(Protocol):
         """A file that is not there is no error."""
 
     def locked(self) -> AbstractContextManager[None]:
-        """One writer at a time, where the place can see to that."""
+        """One writer at a time, where the place can see to that; what a killed one left is removed then."""
 
     def sweep(self, before: datetime) -> None:
-        """Remove what a killed writer left; call it under ``locked``. ``before``: see RemotePlace."""
+        """Remove what killed writers left before that time, where ``locked`` cannot know."""
 
 
 def open_place(url: str) -> Place:

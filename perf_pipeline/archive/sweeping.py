@@ -64,19 +64,19 @@ def sweep(
     *,
     clock: Callable[[], datetime],
     only: Collection[str] | None = None,
+    lost_too: bool = False,
     keep_going: KeepGoing = always,
 ) -> Swept:
     """Archive ended runs, oldest first; ``only``: none but these. What fails is told and changes nothing.
 
+    ``lost_too``: look whether all archives are still there, and make those anew whose run folder is.
     ``keep_going``: asked before each file; what is half written then is left for the next time. Raises
     PlaceError when nothing at all can be written, and StoreError.
     """
     swept = Swept()
     with place.locked():
-        place.sweep(clock() - ELSEWHERE_GIVEN_UP)
-        for run in store.to_archive():
-            if only is not None and run.run_id not in only:
-                continue
+        runs = [run for run in store.to_archive() if only is None or run.run_id in only]
+        for run in [*runs, *(_lost(place, store, project) if lost_too else [])]:
             folder = run_folder(project, run)
             why = here.why_not_yet(run, folder, clock())
             if why:
@@ -94,6 +94,14 @@ def sweep(
                 swept.failed[run.run_id] = str(error)
         swept.journal = write_journal(place, store, clock())
     return swept
+
+
+def _lost(place: Place, store: Store, project: Project) -> list[StoredRun]:
+    """Runs whose archive has gone although nobody pruned it, and whose folder is still there."""
+    there = {folder for folder, _ in place.manifests()}
+    gone = [one.run_id for one in store.archives().values() if not one.pruned_at and one.place not in there]
+    found = [store.find_run(run_id) for run_id in gone]
+    return [run for run in found if run_folder(project, run).is_dir()]
 
 
 def run_folder(project: Project, run: StoredRun) -> Path:

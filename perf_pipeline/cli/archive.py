@@ -135,9 +135,12 @@ def export(
 
 @app.command("sweep")
 def sweep(as_json: JsonOption = False) -> None:
-    """Archive the runs that have ended and are not archived."""
+    """Archive the runs that have ended and are not archived.
+
+    Those too whose archive has gone, while their folder is still there.
+    """
     project, place = find_project(), _place()
-    found = swept(project, place)
+    found = swept(project, place, lost_too=True)
     if as_json:
         archived = [one.run_id for one in found.archived]
         print_json({"archived": archived, "waiting": found.waiting, "failed": found.failed})

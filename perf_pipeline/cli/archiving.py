@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from perf_pipeline.archive.sweeping import Swept
 
 
-def swept(project: Project, place: Place, only: Collection[str] | None = None) -> Swept:
-    """Archive ended runs; ``only``: none but these. Raises ArchiveError and StoreError."""
+def swept(
+    project: Project, place: Place, only: Collection[str] | None = None, *, lost_too: bool = False
+) -> Swept:
+    """See ``archive.sweeping.sweep``. Raises ArchiveError and StoreError."""
     from perf_pipeline.archive.sweeping import Here, sweep  # noqa: PLC0415 - keeps `--help` fast
 
     with open_store(project) as store:
         here = Here(host=socket.gethostname())
-        return sweep(place, store, project, here, clock=lambda: datetime.now(UTC), only=only)
+        return sweep(
+            place, store, project, here, clock=lambda: datetime.now(UTC), only=only, lost_too=lost_too
+        )
 
 
 def archive_quietly(project: Project, run_ids: Collection[str]) -> None:
@@ -46,3 +50,7 @@ def archive_quietly(project: Project, run_ids: Collection[str]) -> None:
     if why:
         again = "`perf-pipeline archive sweep` tries it again"
         print(as_called(f"perf-pipeline: warning: not archived: {why.rstrip('.')}; {again}"), file=sys.stderr)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -55,6 +55,12 @@ def three_runs(project: Project, store: Store) -> list[str]:
 
 
 def swept(
-    place: Place, store: Store, project: Project, *, minute: float = 60, keep_going: KeepGoing = always
+    place: Place,
+    store: Store,
+    project: Project,
+    *,
+    minute: float = 60,
+    keep_going: KeepGoing = always,
+    lost_too: bool = False,
 ) -> Swept:
-    return sweep(place, store, project, HERE, clock=clock(minute), keep_going=keep_going)
+    return sweep(place, store, project, HERE, clock=clock(minute), keep_going=keep_going, lost_too=lost_too)

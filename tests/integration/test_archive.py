@@ -113,6 +113,18 @@ class TestEndedRuns:
         }
         assert len(found.archived) == 3
 
+    def test_are_archived_again_when_their_archive_is_gone(
+        self, project: Project, store: Store, place: Place
+    ) -> None:
+        parts.three_runs(project, store)
+        parts.swept(place, store, project)
+        for run in ("run-1", "run-3"):  # run-3 has no folder to make it from
+            place.remove_folder(find_archive(place, run).folder)
+        assert parts.swept(place, store, project, minute=61).archived == []
+        again = parts.swept(place, store, project, minute=62, lost_too=True)
+        assert [one.run_id for one in again.archived] == ["run-1"]
+        assert verify_archive(place, again.archived[0], store.archives()["run-1"]).problems == []
+
 
 def _started(pid: int) -> float:
     import psutil
@@ -284,10 +296,10 @@ class TestAPlace:
     ) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         parts.three_runs(project, store)
-        with pytest.raises(PlaceError) as refused:
-            parts.swept(open_place(s3_bucket), store, project)
-        assert s3_bucket in str(refused.value)
-        assert SECRET not in str(refused.value)
+        found = parts.swept(open_place(s3_bucket), store, project)
+        assert {*found.failed} == {"run-1"}, "the next one would fare the same"
+        assert s3_bucket in found.stopped
+        assert SECRET not in found.stopped
         assert store.find_run("run-1").outcome is Outcome.PASSED
 
     @pytest.mark.usefixtures("s3_bucket")
