@@ -24,8 +24,8 @@ EXIT_NOT_WHOLE = 5  # as of a measurement that cannot be judged
 EXIT_DIFFERENT = 3  # as of a run that differs from what it is compared with
 
 app = typer.Typer(
-    help="Archives of ended runs: list, verify, restore, judge again, prune. They lie in <home>/archive, or "
-    "where PERF_PIPELINE_ARCHIVE says.",
+    help="List, verify, restore or prune archives of ended runs.\n\nThey lie in <home>/archive, or where "
+    "PERF_PIPELINE_ARCHIVE says.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

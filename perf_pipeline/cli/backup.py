@@ -17,9 +17,9 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="Where to; the same folder again copies what is new.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the store, runs, archives and Dagster's storage into a folder.
+    """Copy all that cannot be made again into a folder.
 
-    Nothing has to be stopped for it. Restoring is copying the folder back (docs/operations.md).
+    That is the store, run folders, archives and Dagster's storage. Nothing has to be stopped for it. Restoring is copying the folder back (docs/operations.md).
     """
     from perf_pipeline.backup import back_up  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
 

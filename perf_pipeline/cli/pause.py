@@ -27,8 +27,9 @@ def pause(
     target: TargetScope = None,
     reason: Annotated[str, typer.Option(help="Why; shown wherever something is skipped for it.")] = "",
 ) -> None:
-    """Start no benchmark until `resume`: schedules and sensors skip, `run` and the UI are refused.
+    """Start no benchmark until `resume`.
 
+    Schedules and sensors skip; `run` and the UI are refused.
     A run that is under way goes on. `run --despite-pause` is let through.
     """
     if not reason.strip():
@@ -52,7 +53,10 @@ def resume(
     target: TargetScope = None,
     reason: Annotated[str, typer.Option(help="Why; kept with the pause.")] = "",
 ) -> None:
-    """End the pause of exactly this suite and target; what a wider or narrower one keeps paused is said."""
+    """End the pause of exactly this suite and target.
+
+    What a wider or narrower one keeps paused is said.
+    """
     project = find_project()
     _check(project, suite, target)
     project.make_home()
