@@ -19,7 +19,8 @@ def backup(
 ) -> None:
     """Copy all that cannot be made again into a folder.
 
-    That is the store, run folders, archives and Dagster's storage. Nothing has to be stopped for it. Restoring is copying the folder back (docs/operations.md).
+    That is the store, run folders, archives and Dagster's storage. Nothing has to be stopped for it.
+    Restoring is copying the folder back (docs/operations.md).
     """
     from perf_pipeline.backup import back_up  # noqa: PLC0415 - SQLAlchemy takes 0.3 s to import
 

@@ -29,8 +29,8 @@ def pause(
 ) -> None:
     """Start no benchmark until `resume`.
 
-    Schedules and sensors skip; `run` and the UI are refused.
-    A run that is under way goes on. `run --despite-pause` is let through.
+    Schedules and sensors skip, `run` and the UI are refused. A run that is under way goes on, and
+    `run --despite-pause` is let through.
     """
     if not reason.strip():
         raise RefusedError(
