@@ -196,9 +196,11 @@ class DeployRuns:
 
 
 def _key(deploy: StoredDeploy) -> str:
-    """Remembered by Dagster with the run: of the number, because a revision may come back."""
+    """Remembered by Dagster with the run: of the number, because a revision may come back, and of the time,
+    because the store may be made anew and count from 1 again.
+    """
     attempt = f":{deploy.attempts}" if deploy.attempts > 1 else ""
-    return f"{deploy.suite}:{deploy.target}:deploy:{deploy.number}{attempt}"
+    return f"{deploy.suite}:{deploy.target}:deploy:{deploy.number}:{deploy.seen_at:%Y%m%dT%H%M%SZ}{attempt}"
 
 
 def _target_of(run: DagsterRun, suite: Suite) -> str:

@@ -157,7 +157,7 @@ class TestANewRevision:
         seen_at = world.now
         assert str(world.tick()).startswith("multiplayer on staging: 1.5.0 is new and settles until")
         request = world.asked()
-        assert request.run_key == "multiplayer:staging:deploy:1"
+        assert request.run_key == f"multiplayer:staging:deploy:1:{seen_at:%Y%m%dT%H%M%SZ}"
         assert request.job_name == "benchmark_multiplayer"
         assert {name: request.tags[name] for name in request.tags if name.startswith("perf/")} == {
             "perf/launched_by": "deploy",
@@ -180,7 +180,7 @@ class TestANewRevision:
         for revision in ("a", "b", "a"):
             world.runs_revision(revision)
             request = world.asked(3)
-            keys.append((request.run_key, request.tags["perf/previous_revision"]))
+            keys.append(((request.run_key or "").rpartition(":")[0], request.tags["perf/previous_revision"]))
             world.ended(request, Outcome.PASSED)
             world.tick()
         assert keys == [
@@ -225,7 +225,7 @@ class TestADeployThatWaits:
     def test_settles_first(self, world: World) -> None:
         world.mark("1.5.0")
         assert "deploy 1 (1.5.0): settles until 12:01:00 UTC" in str(world.tick())
-        assert world.asked().run_key == "multiplayer:staging:deploy:1"
+        assert world.asked().tags["perf/deploy"] == "1"
 
     def test_gives_way_to_a_newer_one(self, world: World) -> None:
         for revision in "abcdefghij":
@@ -324,7 +324,9 @@ class TestTheRunOfADeploy:
             if len(keys) < 3:
                 assert "attempt" in str(world.tick())
                 request = world.asked()
-        assert keys == [f"multiplayer:staging:deploy:1{suffix}" for suffix in ("", ":2", ":3")]
+        assert keys == [
+            f"multiplayer:staging:deploy:1:20261120T120000Z{suffix}" for suffix in ("", ":2", ":3")
+        ]
         deploy = world.deploy(1)
         assert (deploy.state.value, deploy.run_id, deploy.attempts) == ("abandoned", run_id, 3)
         assert deploy.sentence.endswith("not_ready: so it ended (attempt 3 of 3)")
