@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -222,10 +223,13 @@ def rejudge(
 
     project, place = find_project(), _place()
     archive = _find(place, run)
+    usual = project.home / "rejudged" / archive.run_id
+    if to is None:
+        shutil.rmtree(usual, ignore_errors=True)  # of an earlier time
     found = judge_again(
         place,
         archive,
-        to or project.home / "rejudged" / archive.run_id,
+        to or usual,
         suite_today=lambda record: suite_today(project, record) or suite_as_recorded(record),
     )
     if as_json:

@@ -13,6 +13,7 @@ import builders
 import pytest
 from cli_parts import write_samples
 from postgres import postgres_server, postgres_url  # noqa: F401
+from s3_parts import s3_bucket, s3_server  # noqa: F401
 from store_parts import at, begun, measured, ran, saved
 
 from perf_pipeline import conventions as names
@@ -323,3 +324,26 @@ class TestARunJudgedAgain:
             ArchiveError, match="run run-2, which took part in the comparison, is in no archive"
         ):
             again(place, "run-9", tmp_path / "again")
+
+
+class TestOnS3:
+    def test_a_run_is_judged_again_the_store_made_again_and_archives_pruned(
+        self,
+        store: Store,
+        project: Project,
+        tmp_path: Path,
+        s3_bucket: str,  # noqa: F811
+    ) -> None:
+        place = open_place(s3_bucket)
+        parts.three_runs(project, store)
+        judged_run(store, project, "run-9", 50, {"get_news": 2.0})
+        parts.swept(place, store, project)
+        found = again(place, "run-9", tmp_path / "again")
+        assert (found.same, found.identical) == (True, True)
+        suites = {"multiplayer": ArchivePolicy(runs=0)}
+        assert [one.run_id for one in prune(place, store, project, suites, at(61)).runs] == ["run-3", "run-9"]
+        assert [one.run_id for one in list_archives(place).archives] == ["run-1", "run-2"]
+        parts.swept(place, store, project, minute=62)
+        with Store(f"sqlite:///{tmp_path / 'other.sqlite'}") as other:
+            assert rebuild_store(place, other).missing == []
+            assert everything(other) == everything(store)
