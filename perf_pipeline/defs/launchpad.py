@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from dagster import RunConfig
 from pydantic import Field, create_model
 
 from perf_pipeline.defs.config import BenchmarkConfig
@@ -30,10 +29,10 @@ def config_for(suite: Suite) -> type[BenchmarkConfig]:
     )
 
 
-def usual_config(suite: Suite) -> RunConfig:
+def usual_config(suite: Suite) -> dict[str, Any]:
     """What the launchpad opens with: all that a person decides, and nothing that only sensors use."""
     usual = {"target": suite.default_target, "profile": suite.default_profile, "note": ""}
-    return RunConfig(ops={step_key(suite.name, FIRST_STEP): {"config": usual}})
+    return {"ops": {step_key(suite.name, FIRST_STEP): {"config": usual}}}
 
 
 def _one_of(names: dict[str, Any], usual: str, description: str) -> Any:
