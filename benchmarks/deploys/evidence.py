@@ -16,11 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1]
@@ -41,6 +41,7 @@ SETTLE_S = 20
 PLACE = (parts.SUITE, deploy_parts.TARGET)
 K6_LOCK = Path(tempfile.gettempdir()) / "k6.lock"  # who else loads this machine waits meanwhile
 LONGEST_S = 240.0
+LONGEST_LOCK_S = 900.0
 FLAPS, FLAP_EVERY_S = 10, 6.0
 HEALTH = "/api/v1/health/"
 Row = tuple[str, ...]
@@ -99,7 +100,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s")
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def say(line: str) -> None:
@@ -109,8 +110,22 @@ def say(line: str) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     with K6_LOCK.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        until(lambda: taken(file), LONGEST_LOCK_S)
         yield
+
+
+def taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def all_ended(world: World, runs: int) -> bool:
+    """More than so many runs there are, and none is under way: the machine is free again."""
+    found = world.runs()
+    return len(found) > runs and all(one.outcome is not None for one in found)
 
 
 def settled(world: World) -> bool:
@@ -122,11 +137,12 @@ def there_and_back(world: World) -> list[Row]:
     """Each new revision gets a run, also the one that was there before."""
     rows = []
     for revision in ("1.1.0", "1.2.0", "1.1.0"):
+        before, runs = len(world.deploys()), len(world.runs())
         with alone():
-            before = len(world.deploys())
             world.backend.deploy(revision)
             deployed_at = now()
-            until(lambda: len(world.deploys()) > before and settled(world), LONGEST_S)  # noqa: B023
+            until(lambda: all_ended(world, runs), LONGEST_S)  # noqa: B023
+        until(lambda: len(world.deploys()) > before and settled(world), LONGEST_S)  # noqa: B023
         deploy = world.deploys()[-1]
         ready = deploy.seen_at + timedelta(seconds=SETTLE_S)
         ticks = [one for one in world.ticks(deployed_at) if one.began >= ready]
@@ -178,9 +194,12 @@ def marking(world: World) -> list[Row]:
     command = [str(Path(sys.executable).with_name("perf-pipeline")), "deploy", parts.SUITE]
     command += ["--target", deploy_parts.TARGET, "--revision", world.backend.revision() or ""]
     for more in ([], ["--again", "--note", "a second look"]):
-        with alone():
+        runs = len(world.runs())
+        with alone() if more else nullcontext():
             answer = subprocess.run([*command, *more], capture_output=True, text=True, check=True)
-            until(lambda: settled(world), LONGEST_S)
+            if more:
+                until(lambda: all_ended(world, runs), LONGEST_S)  # noqa: B023
+        until(lambda: settled(world), LONGEST_S)
         deploy = world.deploys()[-1]
         rows.append((" ".join(["deploy", *command[6:], *more]), deploy.state.value, answer.stdout.strip()))
         say(f"marker {rows[-1]}")
@@ -225,8 +244,8 @@ def results(there: list[Row], flaps: list[Row], marks: list[Row], broken: list[R
 
 Real daemon and webserver, real sensor (a look every {LOOK_EVERY_S} s), the reference backend restarted under
 a target with `source: version` and `settle: {SETTLE_S}s`, every run a real load of six seconds. The backend
-ran 1.0.0 at the first look. An hour of a broken endpoint is simulated, in tests/unit/test_deploy_watch.py. A run
-is invalid here when other work kept the machine busy: what it measures is not the point.
+ran 1.0.0 at the first look. An hour of a broken endpoint is simulated, in tests/unit/test_deploy_watch.py.
+A run is invalid here when other work kept the machine busy: what it measures is not the point.
 
 ## There and back: three deploys, three runs
 
