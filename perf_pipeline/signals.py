@@ -62,17 +62,12 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def insisting() -> Iterator[Asked]:
-    """``watching``, with all signals that ask to end listened to.
-
-    SIGHUP does what Ctrl-C does (by default k6 would load on alone); under ``nohup`` it stays ignored.
-    """
+    """``watching``, with all signals that ask to end listened to."""
     if not _in_main_thread():
         yield Asked()
         return
     before = {one: signal.getsignal(one) for one in _ASK_TO_END}
     listen()
-    if before[signal.SIGHUP] is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         with watching() as asked:
             yield asked
@@ -84,12 +79,16 @@ def insisting() -> Iterator[Asked]:
 def watching() -> Iterator[Asked]:
     """Meanwhile a signal that asks to end is sent again while it has no effect. Within itself it is one.
 
+    SIGHUP does what Ctrl-C does (by default k6 would load on alone); under ``nohup`` it stays ignored.
     Nothing happens outside the main thread.
     """
     asked = Asked()
     if not _in_main_thread() or _active:
         yield _active[-1] if _active else asked
         return
+    hangup = signal.getsignal(signal.SIGHUP)
+    if hangup is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # told of each, whoever handles it
@@ -101,6 +100,7 @@ def watching() -> Iterator[Asked]:
     finally:
         _active.clear()
         signal.set_wakeup_fd(before)
+        _restore({signal.SIGHUP: hangup})
         os.close(writer)  # the watcher reads the end of the pipe, and ends
         watcher.join(JOIN_S)
         os.close(reader)

@@ -1,6 +1,6 @@
 """What a restart of each part of a server does to a benchmark that is under way: tried, not assumed.
 
-    python benchmarks/deployment/restarts.py
+    python benchmarks/deployment/restarts.py [server] [laptop]
 
 The processes of deploy/systemd are started by hand, with its workspace and its socket; systemd's own part
 (which process gets which signal) is done as the units say. Four benchmarks of 26 s, one after the other.
@@ -153,12 +153,16 @@ def signalled(number: signal.Signals) -> Callable[[psutil.Process], None]:
 
 
 def main() -> None:
+    wanted = sys.argv[1:] or ["server", "laptop"]
     print("| what is done while k6 loads | outcome in the store | after | processes left |")
     print("| --- | --- | --- | --- |", flush=True)
-    with tempfile.TemporaryDirectory(prefix="perf-restarts-") as folder:
-        root = parts.make_project(Path(folder))
-        (root / "home").mkdir()
-        on_a_server(root)
+    if "server" in wanted:
+        with tempfile.TemporaryDirectory(prefix="perf-restarts-") as folder:
+            root = parts.make_project(Path(folder))
+            (root / "home").mkdir()
+            on_a_server(root)
+    if "laptop" not in wanted:
+        return
     with tempfile.TemporaryDirectory(prefix="perf-restarts-") as folder:
         root = parts.make_project(Path(folder))
         (root / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
