@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.archive import many
+from benchmarks.archive import daemon, many
 from perf_pipeline import conventions as names
 from perf_pipeline.archive.archives import Archive, list_archives
 from perf_pipeline.archive.place import open_place
@@ -35,7 +35,7 @@ from perf_pipeline.store.repository import Store
 
 COMMAND = [sys.executable, "-m", "benchmarks.archive.lenient"]
 TMPFS_BYTES = 300_000
-KILLS = 30
+KILLS = 40
 SEED = 5
 NOT_COPIED = ("dagster", "prometheus", "rejudged", names.ARCHIVE_FOLDER)
 
@@ -48,13 +48,15 @@ def main() -> None:
         project = Project(source.root, home, source.tools, f"sqlite:///{home / names.STORE_FILE}")
         _forget(project)
         call(project, "archive", "sweep")
-        print(f"# Archives: what they withstand, what they cost\n\n{__doc__.split(chr(10), 2)[2].strip()}\n")
+        print(f"# Archives: what they withstand, what they cost\n\n{__doc__.split(chr(10), 2)[2].rstrip()}\n")
         print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {sys.version.split()[0]}.\n")
         costs(project)
         flipped(project)
         rebuilt(project)
         killed(project)
         full(project)
+        with _fresh(project) as (_, environment):
+            daemon.watch(project, environment)
         many.measure(project, COMMAND)
 
 
@@ -171,7 +173,7 @@ def killed(project: Project) -> None:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            moment = usual * chance.uniform(0.3, 1.0)
+            moment = usual * chance.uniform(0.6, 1.05)
             time.sleep(moment)
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -248,9 +250,12 @@ def _fresh(project: Project) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _forget(project: Project) -> None:
-    with sqlite3.connect(project.home / names.STORE_FILE) as connection:
-        connection.execute("DELETE FROM perf_archives")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """The store knows of no archive any more; all that it knows is in its one file."""
+    connection = sqlite3.connect(project.home / names.STORE_FILE)
+    connection.execute("DELETE FROM perf_archives")
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 def _files(top: Path) -> list[Path]:

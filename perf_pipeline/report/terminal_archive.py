@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from perf_pipeline.archive.manifest import Manifest
-from perf_pipeline.archive.rejudge import Rejudged
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.core.wording import count, listing
 from perf_pipeline.report.terminal_lists import ID
 from perf_pipeline.report.terminal_parts import columns, mark, print_parts, word
 from perf_pipeline.report.words import NEUTRAL, OUTCOMES, Badge
+
+if TYPE_CHECKING:
+    from perf_pipeline.archive.manifest import Manifest
+    from perf_pipeline.archive.rejudge import Rejudged
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
