@@ -38,7 +38,8 @@ def show(
     elif record is not None:
         print_record(project, record, suite_today(project, record) or suite_as_recorded(record))
     else:
+        does = f"waits ({found.waits})" if found.waits else "is running"
         print(
             as_called(found.sentence)
-            or f"run {found.run_id} is running, since {found.started_at:%Y-%m-%d %H:%M:%S} UTC."
+            or f"run {found.run_id} {does}, since {found.started_at:%Y-%m-%d %H:%M:%S} UTC."
         )

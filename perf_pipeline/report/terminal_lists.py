@@ -16,6 +16,7 @@ from perf_pipeline.report.words import BAD, NEUTRAL, NOT_COMPARED, OUTCOMES, VER
 from perf_pipeline.store.values import StoredBaseline, StoredRun
 
 RUNNING = Badge("running", "running", " ", "…", NEUTRAL)
+WAITING = Badge("waiting", "waiting", " ", "…", NEUTRAL)
 ID = 8  # characters of a run id that people type
 
 
@@ -23,7 +24,7 @@ def print_runs(runs: Sequence[StoredRun], *, console: Console | None = None) -> 
     """One line per run, in the order given. ``*``: it counts in a baseline."""
     table = columns("", "run", "", "started (UTC)", "suite", "target", "profile", "revision", "outcome")
     for run in runs:
-        badge = OUTCOMES[run.outcome] if run.outcome else RUNNING
+        badge = OUTCOMES[run.outcome] if run.outcome else WAITING if run.waits else RUNNING
         table.add_row(
             mark(badge),
             run.run_id[:ID],
