@@ -42,9 +42,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--gate", type=Path, help="a file that is there while runs may be launched")
+    parser.add_argument("--played", type=Path, help="samples of a run to play, instead of sending load")
     options = parser.parse_args()
     results = options.folder.resolve() / "kills.jsonl"
-    world = World(options.folder.resolve())
+    world = World(options.folder.resolve(), played=options.played)
     try:
         world.start_all()
         _wait_for_turn(options.gate)
@@ -95,10 +96,12 @@ def _one(
     with _asking() as (store, instance):
         settled = wait_for(lambda: _settled(world, run_id, store, instance), SETTLE_S)
         settled_s = time.monotonic() - killed_at
+        time.sleep(2)  # a notice is written last
         said = checks.account(run_id, store, instance)
         return {
             "victim": victim,
             "number": number,
+            "load": "played" if world.played else "sent",
             "killed": killed is not None,
             "moment_s": round(moment_s, 1),
             "phase": _phase(instance, run_id, at.timestamp() + moment_s),

@@ -5,7 +5,6 @@ What is seen, and when it counts: ``core.deploys``. What becomes of a deploy the
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -23,9 +22,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from perf_pipeline.core.deploys import Deployed, Event, Observation, Started, Watch, said_of
 from perf_pipeline.defs.deploy_runs import DeployRuns
+from perf_pipeline.defs.lost import find_lost
 from perf_pipeline.defs.parts import Parts, Place
 from perf_pipeline.deploys.policy import deploys_of
-from perf_pipeline.processes import is_alive
 from perf_pipeline.project import Project
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
@@ -83,7 +82,7 @@ def _tick(
 ) -> tuple[list[RunRequest], list[str]]:
     """The runs to start, and one sentence for each target that is watched or has a deploy that waits."""
     said = _look(store, suites, parts, clock)
-    store.mark_lost(is_alive, socket.gethostname(), clock())
+    find_lost(store, clock())
     runs = DeployRuns(store, instance, suites, clock())
     requests = []
     for deploy in store.open_deploys():

@@ -17,7 +17,7 @@ from dagster import (
     sensor,
 )
 
-from perf_pipeline.defs.lost import find_lost
+from perf_pipeline.defs.lost import NOTICE, find_lost
 from perf_pipeline.defs.owner import end_lost_runs
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.running_stack import RunningStack
@@ -27,7 +27,6 @@ from perf_pipeline.project import Project
 from perf_pipeline.store.repository import Store
 
 SENSOR = "housekeeping_sensor"
-NOTICE = "run_died"
 NOTHING = "no run has died"
 LOOK_EVERY_S = 30
 
@@ -59,24 +58,30 @@ def clean_up(
     now: datetime,
     warn: Callable[[str], object],
 ) -> list[str]:
-    """Returns a sentence for each finding, which are also a notice in the store. Living runs are left alone.
+    """Returns a sentence for each finding; they are notices in the store, too. Living runs are left alone.
 
     The processes first: they load the target and hold ports, and need no database to be ended. Raises
     StoreError.
     """
-    found = end_orphans(project.home)
+    ended = end_orphans(project.home)
     try:
         with Store(project.store_url) as store:
-            for run in find_lost(store, now):
-                found.append(f"run {run.run_id} of {run.suite} on {run.target} ended: {run.sentence}")
+            lost = find_lost(store, now)
+            for run in lost:
                 stack = RunningStack(parts.stack(project))
                 tell_outcome(run, now, store=store, stack=stack, parts=parts, warn=warn)
-            for failed in end_lost_runs(instance):
-                found.append(f"Dagster's run {failed.run_id} was marked as failed: its process had died")
-            if found:
-                store.add_notice(NOTICE, "; ".join(found), now)
+            failed = [
+                f"marked Dagster's run {one.run_id} as failed, whose process had died"
+                for one in end_lost_runs(instance)
+            ]
+            if ended or failed:
+                store.add_notice(NOTICE, "; ".join([*ended, *failed]), now)
     except Exception:
-        if found:
-            warn("; ".join(found))  # its notice is lost with the store
+        for said in ended:
+            warn(said)  # their notice is lost with the store
         raise
-    return found
+    return [
+        *(f"run {run.run_id} of {run.suite} on {run.target}: {run.sentence}" for run in lost),
+        *ended,
+        *failed,
+    ]

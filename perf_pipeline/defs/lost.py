@@ -15,6 +15,7 @@ from perf_pipeline.report.json_report import ReportError, read_json, render_json
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 
+NOTICE = "run_died"
 TAKEN_FROM_FOLDER = (
     "did not enter the baseline: the run was judged, but its process died before the store had that; it was "
     "taken from its folder, and `perf-pipeline baseline accept RUN --reason ...` accepts it"
@@ -30,12 +31,16 @@ def keep_record(record: RunRecord) -> None:
 def find_lost(store: Store, at: datetime) -> list[StoredRun]:
     """End the runs of this host whose process has died; returns them as they are then. Raises StoreError.
 
-    ``lost``, unless the run had been judged and only the store did not get it any more.
+    ``lost``, unless the run had been judged and only the store did not get it any more. Each is a notice.
     """
-    lost = store.mark_lost(is_alive, socket.gethostname(), at)
-    for run in lost:
-        _remove_halves(Path(run.run_folder))
-    return [_as_judged(store, run, at) or run for run in lost]
+    found = []
+    for lost in store.mark_lost(is_alive, socket.gethostname(), at):
+        _remove_halves(Path(lost.run_folder))
+        run = _as_judged(store, lost, at) or lost
+        said = f"the process of run {run.run_id} died: {run.sentence}"
+        store.add_notice(NOTICE, said, at, suite=run.suite, target=run.target)
+        found.append(run)
+    return found
 
 
 def _as_judged(store: Store, run: StoredRun, at: datetime) -> StoredRun | None:

@@ -22,9 +22,9 @@ from store_parts import begun
 
 from perf_pipeline import conventions as names
 from perf_pipeline.core.model import Outcome
-from perf_pipeline.defs.housekeeping import NOTHING, NOTICE, housekeeping_sensor
+from perf_pipeline.defs.housekeeping import NOTHING, clean_up, housekeeping_sensor
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.lost import find_lost, keep_record
+from perf_pipeline.defs.lost import NOTICE, find_lost, keep_record
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.stack.lock import HostLock
@@ -70,11 +70,13 @@ class TestARunWhoseProcessIsKilledInTheLoad:
             assert tick(project, instance) == NOTHING
         with Store(project.store_url) as store:
             (stored,) = store.list_runs()
-            (notice,) = store.notices(since=datetime.now(UTC) - timedelta(minutes=5), kind=NOTICE)
+            notices = store.notices(since=datetime.now(UTC) - timedelta(minutes=5), kind=NOTICE)
         assert stored.outcome is Outcome.LOST
-        assert notice.sentence == said
-        assert f"run {stored.run_id} of tiny on local ended: lost: its process (pid {run.pid} on " in said
+        assert f"run {stored.run_id} of tiny on local: lost: its process (pid {run.pid} on " in said
         assert "ended Prometheus (pid " in said
+        told = [one.sentence for one in notices]
+        assert any(f"the process of run {stored.run_id} died: lost: its process" in one for one in told)
+        assert any("ended Prometheus (pid " in one for one in told)
 
 
 @contextmanager
@@ -161,6 +163,16 @@ class TestARunThatWasJudgedWhenItsProcessDied:
             said = store.record(run_id).baseline_sentence
         assert said.startswith("did not enter the baseline: the run was judged, but its process died")
         assert not half.exists()
+
+    def test_is_told_to_a_prometheus_that_stays_up(self, tmp_path: Path) -> None:
+        played = PlayedParts()
+        with played_world(tmp_path) as world, Store(world.project.store_url) as store:
+            died(store, "run", tmp_path)
+            found = clean_up(
+                world.project, world.instance, parts=played, now=datetime.now(UTC), warn=pytest.fail
+            )
+        assert len(found) == 1
+        assert played.told_of(names.RUN_OUTCOME) == [{"outcome": "lost"}]
 
     def test_is_lost_when_its_folder_has_nothing_that_can_be_read(self, tmp_path: Path) -> None:
         (tmp_path / names.REPORT_JSON).write_text('{"schema": "perf-pip')
