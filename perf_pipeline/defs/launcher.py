@@ -7,7 +7,9 @@ process has died, which would otherwise be shown as running for ever and keep it
 
 from __future__ import annotations
 
-from dagster import DagsterRun, DefaultRunLauncher
+from contextlib import suppress
+
+from dagster import DagsterRun, DagsterRunStatus, DefaultRunLauncher
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
@@ -23,10 +25,11 @@ class LocalRunLauncher(DefaultRunLauncher):
         if run is not None and not run.is_finished and from_command_line(run):
             self._instance.report_run_canceling(run)  # its process looks for this every two seconds
             return True
-        try:
-            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
-        except DagsterUserCodeUnreachableError:
-            return True  # its code server has gone, the run is marked as canceling: its process looks, too
+        with suppress(DagsterUserCodeUnreachableError):  # its code server has died
+            super().terminate(run_id)  # type: ignore[no-untyped-call]
+        # Marked as canceling it ends also when nobody could be told: its process looks for that, too.
+        now = self._instance.get_run_by_id(run_id)
+        return now is not None and now.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
