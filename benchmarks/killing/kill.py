@@ -130,7 +130,16 @@ def _kill(world: World, victim: str, rng: random.Random, *, began: float, length
 
 
 def _launch(world: World) -> str:
-    return world.ui.launch(parts.JOB, {"profile": parts.PROFILE, "follow_up": "nobody"})
+    """The page may still hold connections to a database that was killed: then it is pressed again."""
+    run_ids: list[str] = []
+
+    def press() -> bool:
+        with suppress(KeyError):
+            run_ids.append(world.ui.launch(parts.JOB, {"profile": parts.PROFILE, "follow_up": "nobody"}))
+        return bool(run_ids)
+
+    wait_for(press, 60)
+    return run_ids[0]
 
 
 def _settled(world: World, run_id: str, store: Store, instance: DagsterInstance) -> bool:

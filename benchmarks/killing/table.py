@@ -20,7 +20,9 @@ does anything. Then everything is looked at: see `checks.py`.
     python benchmarks/killing/table.py FOLDER > benchmarks/killing/RESULTS.md
 
 The machine (two cores) was busy with other work meanwhile: many runs are therefore `invalid`, which is the
-right word for a run on such a machine.
+right word for a run on such a machine. *played*: a k6 that sends nothing plays the samples of a recorded run
+(`--played`), so that others could measure beside it; Prometheus then holds none of them, and says so.
+Ten kills of each part are meant; the first column tells how many were made. The loop can be continued.
 
 """
 VICTIMS = ("k6", "prometheus", "worker", "daemon", "postgres")
@@ -45,11 +47,12 @@ def main(folders: list[str]) -> None:
     for victim in VICTIMS:
         print(_summary(victim, [one for one in kills if one["victim"] == victim]))
     print(CHECKED + "\n## Each of them\n")
-    print(_head("killed", "at, s", "while", "store", "Dagster", "settled after, s", "problems"))
+    print(_head("killed", "load", "at, s", "while", "store", "Dagster", "settled after, s", "problems"))
     for one in kills:
         problems = "; ".join(one["problems"]) or "none"
         cells = [
             one["victim"],
+            one.get("load", "sent"),
             one["moment_s"],
             _phase(one),
             one["outcome"],
