@@ -27,6 +27,7 @@ sys.path[:0] = [str(SOURCE / "tests" / "integration"), str(SOURCE / "tests" / "u
 
 import cli_parts  # noqa: E402
 import dagster_parts as parts  # noqa: E402
+import psutil  # noqa: E402
 from builders import fingerprint  # noqa: E402
 from dagster import DagsterEventType, DagsterInstance, DagsterRun  # noqa: E402
 from store_parts import measured  # noqa: E402
@@ -39,7 +40,7 @@ from perf_pipeline.monitoring.k6_suite import suite_json  # noqa: E402
 from perf_pipeline.store.repository import Store, StoredRun  # noqa: E402
 from perf_pipeline.suite_file import load_suite  # noqa: E402
 
-READY_S = 70  # until daemon and code server are up, on a busy machine
+READY_S = 40  # until daemon and code server are up, on a busy machine
 BEFORE_S = 1.2  # the deploy settles, the sensors look
 COMMAND_S = 2.5  # from the start of the command to its run
 END_S = 400
@@ -90,8 +91,11 @@ def daemon(project: cli_parts.Project) -> Iterator[None]:
     try:
         yield
     finally:
+        started = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         process.wait(60)
+        for left in psutil.wait_procs(started, timeout=30)[1]:
+            left.kill()  # a code server that did not notice
 
 
 class Sampler:
@@ -154,6 +158,7 @@ def sleep_until(moment: datetime) -> None:
 
 
 def main() -> None:
+    cli_parts.TIMEOUT_S = END_S  # of a person who waits for everybody else
     with tempfile.TemporaryDirectory(prefix="one-at-a-time-") as folder:
         base = Path(folder)
         due = (datetime.now(UTC) + timedelta(seconds=READY_S + 60)).replace(second=0, microsecond=0)
