@@ -13,9 +13,9 @@ from pathlib import Path
 from perf_pipeline import ports
 from perf_pipeline.conventions import ENV_HOME
 from perf_pipeline.core.validity import MAX_CLOCK_SKEW_S
-from perf_pipeline.processes import find_orphans
 from perf_pipeline.load.errors import LoadError
 from perf_pipeline.load.probe import find_k6
+from perf_pipeline.processes import find_orphans
 from perf_pipeline.stack import prometheus_server, tools
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.control import look_at_control
