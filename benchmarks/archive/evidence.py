@@ -35,7 +35,7 @@ from perf_pipeline.store.repository import Store
 
 COMMAND = [sys.executable, "-m", "benchmarks.archive.lenient"]
 TMPFS_BYTES = 300_000
-KILLS = 40
+KILLS = 20
 SEED = 5
 NOT_COPIED = ("dagster", "prometheus", "rejudged", names.ARCHIVE_FOLDER)
 
