@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import sys
 from collections import Counter
@@ -25,6 +26,7 @@ right word for a run on such a machine. *played*: a k6 that sends nothing plays 
 Ten kills of each part are meant; the first column tells how many were made. The loop can be continued.
 
 """
+MOST_SAID = 220
 VICTIMS = ("k6", "prometheus", "worker", "daemon", "postgres")
 CHECKED = """
 Checked after each kill: no k6, Prometheus, control or backend of the run is alive; no note of a process and
@@ -32,6 +34,10 @@ no half file is left; nobody holds the host's lock; no run counts as running in 
 holds the pool's place: the next run begins); store and Dagster say how the run ended and agree; every member
 of a baseline is a run that was measured, is valid and says so itself. *not begun*: the run died before its
 first step; Dagster has it as a failure, the store never knew it.
+
+A run that is NOT_STARTED in Dagster comes from a launch that was answered with an error, because the database
+was away at that moment: nothing was started, it holds no place, and by Dagster's source run monitoring fails
+it after `start_timeout_seconds` (180 s), which is longer than the loop looks. That end was not watched.
 """
 
 
@@ -99,7 +105,10 @@ def _sentences(kills: list[dict[str, Any]]) -> list[tuple[str, str]]:
     for one in kills:
         for sentence in (one["sentence"], *one["notices"]):
             if sentence and not sentence.startswith("passed"):
-                found.setdefault((one["victim"], sentence[:24]), sentence)
+                kind = re.sub(r"[0-9a-f-]{36}|\d+", "", sentence)[:24]
+                found.setdefault(
+                    (one["victim"], kind), re.sub(r"/\S+/runs/", ".../runs/", sentence)[:MOST_SAID]
+                )
     return [(victim, sentence) for (victim, _), sentence in found.items()]
 
 
