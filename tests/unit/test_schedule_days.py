@@ -1,4 +1,4 @@
-"""A night on which the clock changes has one run, by Dagster's clock as by ours, which alerts are made from."""
+"""A night on which the clock changes has one run, by Dagster's clock as by ours, which alerts follow."""
 
 from __future__ import annotations
 
