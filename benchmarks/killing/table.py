@@ -23,7 +23,9 @@ does anything. Then everything is looked at: see `checks.py`.
 The machine (two cores) was busy with other work meanwhile: many runs are therefore `invalid`, which is the
 right word for a run on such a machine. *played*: a k6 that sends nothing plays the samples of a recorded run
 (`--played`), so that others could measure beside it; Prometheus then holds none of them, and says so.
-Ten kills of each part are meant; the first column tells how many were made. The loop can be continued.
+Ten kills of each part are meant; the table tells how many were made, and the loop can be continued. Draws in
+which the victim had ended by itself were repeated in part. The code was still being changed meanwhile. Where no
+run is `passed`, no baseline had a member: the check of the baseline then says little.
 
 """
 MOST_SAID = 220
