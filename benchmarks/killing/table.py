@@ -24,8 +24,8 @@ The machine (two cores) was busy with other work meanwhile: many runs are theref
 right word for a run on such a machine. *played*: a k6 that sends nothing plays the samples of a recorded run
 (`--played`), so that others could measure beside it; Prometheus then holds none of them, and says so.
 Ten kills of each part are meant; the table tells how many were made, and the loop can be continued. Draws in
-which the victim had ended by itself were repeated in part. The code was still being changed meanwhile. Where no
-run is `passed`, no baseline had a member: the check of the baseline then says little.
+which the victim had ended by itself were repeated in part. The code was still being changed meanwhile. Where
+no run is `passed`, no baseline had a member: the check of the baseline then says little.
 
 """
 MOST_SAID = 220
