@@ -35,6 +35,7 @@ from perf_pipeline.defs.naming import (
 )
 from perf_pipeline.defs.unfinished import unfinished
 from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import Schedule, Suite
 
@@ -57,11 +58,16 @@ def _definition(
     suite: Suite, target: str, schedule: Schedule, job: UnresolvedAssetJobDefinition, project: Project
 ) -> ScheduleDefinition:
     def evaluate(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        with Store(project.store_url) as store:
-            paused = store.paused(suite=suite.name, target=target)
-            if paused is not None:
-                return SkipReason(paused)
-            other = unfinished(context.instance, store, suite, target=target, profile=schedule.profile)
+        try:
+            with Store(project.store_url) as store:
+                paused = store.paused(suite=suite.name, target=target)
+                other = unfinished(context.instance, store, suite, target=target, profile=schedule.profile)
+        except StoreError as error:
+            # A tick is not asked again. The run's first step looks once more, waits, and obeys the pause.
+            context.log.warning(f"The run starts without a look at the store: {error}")
+            paused = other = None
+        if paused is not None:
+            return SkipReason(paused)
         if other is not None:
             return SkipReason(
                 f"{other.sentence}: it measures {schedule.profile} of {suite.name} on {target} already"

@@ -68,7 +68,7 @@ class TestAGoodRun:
             if event.asset_key == AssetKey(["multiplayer", "slo_report"])
         )
         assert slo.metadata["latency/get_game_data/p95_ms"].value == pytest.approx(180, rel=0.2)
-        assert slo.metadata["error_ratio/get_game_data"].value == 0.0
+        assert slo.metadata["requests_failed_ratio/get_game_data"].value == 0.0
 
 
 class TestWhatPrometheusIsTold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from collections.abc import Iterator
@@ -163,6 +164,14 @@ class TestARunThatIsDue:
         assert evaluated(defs, instance) == (
             "run elsewhere is under way: it measures standard of tiny on local already"
         )
+
+    def test_is_started_while_the_store_is_away_and_looks_again_in_its_first_step(
+        self, root: Path, instance: DagsterInstance
+    ) -> None:
+        away = "postgresql://nobody@127.0.0.1:1/nothing"
+        project = dataclasses.replace(find_project(), store_url=away)
+        found = evaluated(build_definitions(load_suites(root), project), instance)
+        assert isinstance(found, RunRequest)
 
 
 class TestMissedNights:
