@@ -192,7 +192,7 @@ def marking(world: World) -> list[Row]:
                 until(lambda: all_ended(world, runs), LONGEST_S)  # noqa: B023
         until(lambda: settled(world), LONGEST_S)
         deploy = world.deploys()[-1]
-        rows.append((" ".join(["deploy", *command[6:], *more]), deploy.state.value, answer.stdout.strip()))
+        rows.append((" ".join([*command[1:], *more]), deploy.state.value, answer.stdout.strip()))
         say(f"marker {rows[-1]}")
     return rows
 
