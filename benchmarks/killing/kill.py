@@ -30,6 +30,7 @@ from perf_pipeline.store.repository import Store
 VICTIMS = ("k6", "prometheus", "worker", "daemon", "postgres")
 KILLS = 10
 SETTLE_S = 150.0
+LAST, MONITORED_S = "after all", 300.0  # more than run monitoring gives a run to start, and its own pace
 GONE_S = (0.5, 4.0)  # how long a database stays away
 LIFE_S = {"k6": 8.0, "prometheus": 18.0}  # from its start; of the others from the launch of the run
 FROM_LAUNCH = {"worker": 1.0, "daemon": 0.0, "postgres": 0.0}
@@ -41,22 +42,19 @@ def main() -> None:
     parser.add_argument("victims", nargs="*", default=VICTIMS)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--gate", type=Path, help="a file that is there while runs may be launched")
-    parser.add_argument("--played", type=Path, help="samples of a run to play, instead of sending load")
     options = parser.parse_args()
     results = options.folder.resolve() / "kills.jsonl"
-    world = World(options.folder.resolve(), played=options.played)
+    world = World(options.folder.resolve())
     try:
         world.start_all()
-        _wait_for_turn(options.gate)
         length_s = _length(world, results)
         for number in range(1, options.kills + 1):
             for victim in options.victims:
                 if not _done(results, victim, number):
                     rng = random.Random(f"{options.seed} {victim} {number}")
-                    _append(
-                        results, _one(world, victim, number, rng=rng, length_s=length_s, gate=options.gate)
-                    )
+                    _append(results, _one(world, victim, number, rng=rng, length_s=length_s))
+        if not _done(results, LAST, 0):
+            _append(results, _last(world))
     finally:
         world.stop_all()
 
@@ -78,12 +76,27 @@ def _length(world: World, results: Path) -> float:
     return length_s
 
 
-def _one(
-    world: World, victim: str, number: int, *, rng: random.Random, length_s: float, gate: Path | None
-) -> dict[str, Any]:
+def _last(world: World) -> dict[str, Any]:
+    """When all kills are over and run monitoring had its time: nothing may be left at all."""
+    world.start_all()
+    with _asking() as (store, instance):
+        wait_for(lambda: not checks.unfinished(instance), MONITORED_S)
+        left = checks.unfinished(instance)
+        return {
+            "victim": LAST,
+            "number": 0,
+            "runs": len(store.list_runs(limit=1000)),
+            "runs_in_dagster": instance.get_runs_count(),
+            "members": checks.members(world),
+            "archives": checks.archives(world),
+            "problems": [f"run {run.run_id} is {run.status.value} in Dagster" for run in left]
+            + checks.without_archive(world, store),
+        }
+
+
+def _one(world: World, victim: str, number: int, *, rng: random.Random, length_s: float) -> dict[str, Any]:
     world.start_all()
     world.seen.clear()
-    _wait_for_turn(gate)
     at, began = checks.utc_now(), time.monotonic()
     run_id = _launch(world)
     killed = _kill(world, victim, rng, began=began, length_s=length_s)
@@ -101,7 +114,6 @@ def _one(
         return {
             "victim": victim,
             "number": number,
-            "load": "played" if world.played else "sent",
             "killed": killed is not None,
             "moment_s": round(moment_s, 1),
             "phase": _phase(instance, run_id, at.timestamp() + moment_s),
@@ -177,12 +189,6 @@ def _asking() -> Iterator[tuple[Store, DagsterInstance]]:
                     raise
                 time.sleep(1)
         yield store, instance
-
-
-def _wait_for_turn(gate: Path | None) -> None:
-    """Where others load this machine, too: a file that is there while it is our turn to load it."""
-    while gate is not None and not gate.exists():
-        time.sleep(0.5)
 
 
 def _done(results: Path, victim: str, number: int) -> bool:

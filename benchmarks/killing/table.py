@@ -20,26 +20,19 @@ does anything. Then everything is looked at: see `checks.py`.
     python benchmarks/killing/kill.py FOLDER
     python benchmarks/killing/table.py FOLDER > benchmarks/killing/RESULTS.md
 
-The machine (two cores) was busy with other work meanwhile: many runs are therefore `invalid`, which is the
-right word for a run on such a machine. *played*: a k6 that sends nothing plays the samples of a recorded run
-(`--played`), so that others could measure beside it; Prometheus then holds none of them, and says so.
-Ten kills of each part are meant; the table tells how many were made, and the loop can be continued. Draws in
-which the victim had ended by itself were repeated in part. The code was still being changed meanwhile. Where
-no run is `passed`, no baseline had a member: the check of the baseline then says little.
-
 """
 MOST_SAID = 220
 VICTIMS = ("k6", "prometheus", "worker", "daemon", "postgres")
 CHECKED = """
-Checked after each kill: no k6, Prometheus, control or backend of the run is alive; no note of a process and
-no half file is left; nobody holds the host's lock; no run counts as running in the store or in Dagster (nor
-holds the pool's place: the next run begins); store and Dagster say how the run ended and agree; every member
-of a baseline is a run that was measured, is valid and says so itself. *not begun*: the run died before its
-first step; Dagster has it as a failure, the store never knew it.
+Checked after each kill: no k6, Prometheus, control or backend of the run is alive; no note of a process, no
+half file and no half archive is left; nobody holds the host's lock; no run counts as running in the store or
+in Dagster (nor holds the pool's place: the next run begins); store and Dagster say how the run ended and
+agree; every member of a baseline is a run that was measured, is valid and says so itself. *not begun*: the run
+died before its first step; Dagster has it as a failure, the store never knew it.
 
-A run that is NOT_STARTED in Dagster comes from a launch that was answered with an error, because the database
-was away at that moment: nothing was started, it holds no place, and by Dagster's source run monitoring fails
-it after `start_timeout_seconds` (180 s), which is longer than the loop looks. That end was not watched.
+A launch that is answered with an error, because the database was away at that moment, leaves a run
+NOT_STARTED in Dagster: nothing was started and it holds no place; run monitoring fails it after 180 s, which
+is looked at when all kills are over.
 """
 
 
@@ -54,13 +47,12 @@ def main(folders: list[str]) -> None:
     print(HEADER + _head("killed", "times", "while", "ended as", "settled after, s", "problems"))
     for victim in VICTIMS:
         print(_summary(victim, [one for one in kills if one["victim"] == victim]))
-    print(CHECKED + "\n## Each of them\n")
-    print(_head("killed", "load", "at, s", "while", "store", "Dagster", "settled after, s", "problems"))
+    print(CHECKED + _after_all(entries) + "\n## Each of them\n")
+    print(_head("killed", "at, s", "while", "store", "Dagster", "settled after, s", "problems"))
     for one in kills:
         problems = "; ".join(one["problems"]) or "none"
         cells = [
             one["victim"],
-            one.get("load", "sent"),
             one["moment_s"],
             _phase(one),
             one["outcome"],
@@ -72,6 +64,17 @@ def main(folders: list[str]) -> None:
     print("\n## What is said\n")
     for victim, sentence in _sentences(kills):
         print(f"- {victim}: {sentence}")
+
+
+def _after_all(entries: list[dict[str, Any]]) -> str:
+    last = next((one for one in entries if one["victim"] == "after all"), None)
+    if last is None:
+        return ""
+    return (
+        f"\nAfter all of it: {last['runs']} runs in the store and {last['runs_in_dagster']} in Dagster, every "
+        f"one with an end; {last['members']} in the baseline; {last['archives']} archives. "
+        f"Problems: {'; '.join(last['problems']) or 'none'}.\n"
+    )
 
 
 def _head(*titles: str) -> str:

@@ -6,7 +6,6 @@ All of it real, and all of it in one folder. Each part can be killed with -9 and
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +60,6 @@ class Seen:
 @dataclass
 class World:
     folder: Path
-    played: Path | None = None  # k6-samples.csv.gz of a run, played by a k6 that sends nothing
     port: int = field(default_factory=free_port)
     seen: set[Seen] = field(default_factory=set)
 
@@ -81,22 +79,11 @@ class World:
                 "PYTHONPATH": str(SOURCE),
             },
         )
-        if self.played is not None:
-            self.environment["PERF_PIPELINE_K6"] = str(self._player(self.played))
         os.environ.update({k: v for k, v in self.environment.items() if k.startswith(("PERF_", "DAGSTER_"))})
         config = self.home / "dagster" / "dagster.yaml"
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(DAGSTER_YAML + STORAGE.format(url=self.database.url))
         self.services: dict[str, subprocess.Popen[bytes]] = {}
-
-    def _player(self, samples: Path) -> Path:
-        """k6 gets none of our environment: what the player needs lies beside it."""
-        folder = self.folder / "played"
-        folder.mkdir(exist_ok=True)
-        shutil.copy(samples, folder / "samples.csv.gz")
-        (folder / "real-k6").unlink(missing_ok=True)
-        (folder / "real-k6").symlink_to(Path(sys.executable).with_name("k6"))
-        return Path(shutil.copy(HERE / "played" / "k6", folder / "k6"))
 
     def start(self, name: str) -> None:
         """``daemon`` or ``webserver``, unless it runs."""
