@@ -27,8 +27,8 @@ CHECKED = """
 Checked after each kill: no k6, Prometheus, control or backend of the run is alive; no note of a process, no
 half file and no half archive is left; nobody holds the host's lock; no run counts as running in the store or
 in Dagster (nor holds the pool's place: the next run begins); store and Dagster say how the run ended and
-agree; every member of a baseline is a run that was measured, is valid and says so itself. *not begun*: the run
-died before its first step; Dagster has it as a failure, the store never knew it.
+agree; every member of a baseline is a run that was measured, is valid and says so itself. *not begun*: the
+run died before its first step; Dagster has it as a failure, the store never knew it.
 
 A launch that is answered with an error, because the database was away at that moment, leaves a run
 NOT_STARTED in Dagster: nothing was started and it holds no place; run monitoring fails it after 180 s, which
@@ -70,8 +70,9 @@ def _after_all(entries: list[dict[str, Any]]) -> str:
     last = next((one for one in entries if one["victim"] == "after all"), None)
     if last is None:
         return ""
+    in_dagster = last["runs_in_dagster"]
     return (
-        f"\nAfter all of it: {last['runs']} runs in the store and {last['runs_in_dagster']} in Dagster, every "
+        f"\nAfter all of it: {last['runs']} runs in the store and {in_dagster} in Dagster, every "
         f"one with an end; {last['members']} in the baseline; {last['archives']} archives. "
         f"Problems: {'; '.join(last['problems']) or 'none'}.\n"
     )
