@@ -68,14 +68,24 @@ def reading_arguments(
 
 
 def check_url(url: str) -> str:
-    """``url`` without the slash at its end. Raises ValueError with one clause for what is no base URL."""
+    """``url`` without the slash at its end. Raises ValueError with one clause for what is no base URL.
+
+    Neither a password nor a query, which may be one, is repeated: the URL is kept with the run's values,
+    reports and archives.
+    """
+    if "@" in url:
+        raise ValueError(
+            "the URL of a Prometheus must not carry a user or a password, which would be in every report: "
+            f"name one that asks for none, such as {EXAMPLE_URL}"
+        )
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, or too large a one
         good = False
     if not good or re.search(r"[\s?#]", url):
-        raise ValueError(f"{url!r} is not the URL of a Prometheus; one looks like {EXAMPLE_URL}")
+        shown = re.split(r"[?#]", url)[0]
+        raise ValueError(f"{shown!r} is not the URL of a Prometheus; one looks like {EXAMPLE_URL}")
     return url.rstrip("/")
 
 

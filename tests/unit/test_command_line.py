@@ -148,6 +148,21 @@ class TestTheUrlOfAPrometheus:
         ):
             check_url(url)
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://user:SECRET@localhost:9090",
+            "http://SECRET@localhost",
+            "http://user:SEC/RET@localhost",
+            "user:SECRET@localhost",
+            "http://localhost?token=SECRET",
+        ],
+    )
+    def test_is_refused_with_a_password_and_does_not_repeat_it(self, url: str) -> None:
+        with pytest.raises(ValueError, match="Prometheus") as refused:
+            check_url(url)
+        assert "SEC" not in str(refused.value)
+
 
 class TestAnOldRun:
     def test_can_be_shown_from_its_record_alone(self) -> None:
