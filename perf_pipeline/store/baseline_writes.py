@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import BaselineDecision
 from perf_pipeline.core.model import VALID, RunRecord
 from perf_pipeline.store import baseline_sets as sets
+from perf_pipeline.store.automation_tables import ArchiveRow
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED, key_of
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
@@ -75,6 +76,7 @@ class BaselineWrites(Database):
             run = self._valid_run(session, run_id)
             runs = sets.valid_series(session, run)
             names = [one.run_id for one in runs]
+            _refuse_pruned(session, names)
             anew = sets.changed_level(session, runs[-1]) if reset is None else reset
             if anew:
                 sets.end(session, key_of(run), AUTOMATIC, who=who, reason=reason, at=at)
@@ -112,6 +114,7 @@ class BaselineWrites(Database):
             if len(keys) > 1:
                 listed = ", ".join(f"{run.run_id} ({run.profile}, {run.fingerprint_key})" for run in runs)
                 raise StoreError(f"runs under different fingerprints are never compared: {listed}.")
+            _refuse_pruned(session, [run.run_id for run in runs])
             sets.end(session, key_of(runs[0]), PINNED, who=who, reason=reason, at=at)
             baseline = sets.new_baseline(session, runs[0], PINNED, who=who, reason=reason, at=at)
             names = [run.run_id for run in runs]
@@ -171,3 +174,15 @@ class BaselineWrites(Database):
                 f"run {run_id} cannot enter a baseline: it is {outcome.value}. {run.sentence}".strip()
             )
         return run
+
+
+def _refuse_pruned(session: Session, run_ids: Sequence[str]) -> None:
+    """Raises StoreError: the samples of a pruned run are gone, and no run could be compared with it."""
+    query = select(ArchiveRow.run_id, ArchiveRow.pruned_reason).where(
+        ArchiveRow.run_id.in_(run_ids), ArchiveRow.pruned_at.is_not(None)
+    )
+    for run_id, reason in session.execute(query.order_by(ArchiveRow.run_id)):
+        raise StoreError(
+            f"run {run_id} cannot enter a baseline: it was pruned ({reason}), and its samples with it; "
+            "take a newer run."
+        )

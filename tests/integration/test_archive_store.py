@@ -211,6 +211,22 @@ class TestPruning:
         assert [one.run_id for one in prune(place, store, project, suites, at(62)).runs] == ["run-3"]
         assert len(list_archives(place).archives) == 2
 
+    def test_leaves_no_run_that_could_still_enter_a_baseline(
+        self, store: Store, project: Project, place: Place
+    ) -> None:
+        parts.three_runs(project, store)
+        ran(store, "run-4", 40, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        parts.swept(place, store, project)
+        prune(place, store, project, {"multiplayer": ArchivePolicy(runs=0)}, at(61))
+        before = store.baseline_members(history=True)
+        for act in (
+            lambda: store.accept("run-4", at=at(62), **WHO),
+            lambda: store.pin(["run-1", "run-4"], at=at(62), **WHO),
+        ):
+            with pytest.raises(StoreError, match="run-4 cannot enter a baseline: it was pruned"):
+                act()
+        assert store.baseline_members(history=True) == before
+
     def test_touches_nothing_that_the_store_does_not_know(
         self, store: Store, other_store: Store, project: Project, place: Place
     ) -> None:
