@@ -10,7 +10,7 @@ import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from perf_pipeline.defs.naming import DAGSTER_TAG_OWNER
+from perf_pipeline.defs.naming import DAGSTER_TAG_OWNER, DAGSTER_TAG_SUITE
 from perf_pipeline.processes import is_alive
 
 FIRST_WORD_S = 60.0  # a process says who it is within moments of its run's start
@@ -67,8 +67,13 @@ def end_lost_runs(instance: DagsterInstance) -> list[DagsterRun]:
 
 
 def _never_said_a_word(instance: DagsterInstance, run: DagsterRun) -> bool:
-    """Its process was started by a code server and died between the run's start and its first word."""
-    if run.status is not DagsterRunStatus.STARTED or is_owned(run) or GRPC_INFO_TAG not in run.tags:
+    """Its process was started by a code server and died between the run's start and its first word.
+
+    Only ours say a word. The runs of other code locations of the instance are none of our business.
+    """
+    if DAGSTER_TAG_SUITE not in run.tags or GRPC_INFO_TAG not in run.tags:
+        return False
+    if run.status is not DagsterRunStatus.STARTED or is_owned(run):
         return False
     record = instance.get_run_record_by_id(run.run_id)
     started = record.start_time if record is not None else None
