@@ -12,6 +12,7 @@ import typer
 
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import JsonOption, open_store, print_json
+from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.naming import schedule_name
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.suite import Suite
@@ -20,6 +21,7 @@ from perf_pipeline.suite_file import SuiteError, discover_suites, load_suite
 if TYPE_CHECKING:
     from perf_pipeline.report.status_model import Found, HomeView
     from perf_pipeline.store.repository import Store
+    from perf_pipeline.store.values import StoredRun
 
 MOST_RUNS = 10_000  # of the period: one every five minutes for a month
 
@@ -59,6 +61,11 @@ def _found(project: Project, store: Store, *, now: datetime, days: int) -> Found
         broken_suites=broken,
         runs=store.list_runs(since=since, limit=MOST_RUNS),
         last=last,
+        ended={
+            (suite.name, target): _newest_ended(store, suite, target)
+            for suite in suites
+            for target in suite.targets
+        },
         baseline={
             (suite.name, target): _baseline_sizes(store, suite, target)
             for suite in suites
@@ -90,6 +97,17 @@ def _suites(project: Project) -> tuple[list[Suite], list[str]]:
         except SuiteError as error:
             broken += error.problems
     return suites, broken
+
+
+def _newest_ended(store: Store, suite: Suite, target: str) -> list[StoredRun]:
+    """Of each profile and outcome the newest run, however long ago."""
+    return [
+        run
+        for profile in suite.profiles
+        if store.list_runs(suite=suite.name, target=target, profile=profile, limit=1)
+        for outcome in Outcome
+        for run in store.list_runs(suite=suite.name, target=target, profile=profile, outcome=outcome, limit=1)
+    ]
 
 
 def _baseline_sizes(store: Store, suite: Suite, target: str) -> dict[str, int]:

@@ -24,7 +24,12 @@ SILENT = timedelta(minutes=5)  # a sign of life comes every half minute
 _THREADS = ("SCHEDULER", "SENSOR")  # of the daemon, that start runs
 _SWITCHED = {"RUNNING": True, "STOPPED": False}  # else it is as the code says
 _OWN_STORAGE = ("storage", "run_storage", "schedule_storage")
-_FAILED_TICKS = "select tick_body from job_ticks where status = 'FAILURE' order by timestamp"
+LONG_AGO = timedelta(days=1)  # a failure that is older, and after which all went well, is past
+_FAILED_TICKS = "select selector_id, tick_body from job_ticks where status = 'FAILURE' order by timestamp"
+_LAST_TICKS = (
+    "select selector_id, status, max(timestamp) from job_ticks "
+    "where status in ('FAILURE', 'SUCCESS', 'SKIPPED') group by selector_id"
+)
 _MESSAGE_LENGTH = 200
 
 
@@ -35,14 +40,15 @@ def daemon_state(dagster_home: Path, *, now: datetime, since: datetime) -> Daemo
     runs, schedules = dagster_home / "history" / "runs.db", dagster_home / "schedules" / "schedules.db"
     heartbeats = [body for (body,) in _rows(runs, "select body from daemon_heartbeats")]
     states = _rows(schedules, "select status, instigator_body from instigators")
-    ticks = [body for (body,) in _rows(schedules, _FAILED_TICKS)]
+    failing = {selector for selector, status, _ in _rows(schedules, _LAST_TICKS) if status == "FAILURE"}
+    ticks = [(selector in failing, json.loads(body)) for selector, body in _rows(schedules, _FAILED_TICKS)]
     return _view(
         {one["daemon_type"]: one["timestamp"] for one in map(json.loads, heartbeats)},
         {json.loads(body)["origin"]["job_name"]: status for status, body in states},
         [
             (one["job_name"], (one["error"] or {}).get("message", ""))
-            for one in map(json.loads, ticks)
-            if one["timestamp"] >= since.timestamp()
+            for still, one in ticks
+            if one["timestamp"] >= _matters_since(since, now, still_failing=still)
         ],
         now,
     )
@@ -52,24 +58,30 @@ def _asked_of_dagster(dagster_home: Path, now: datetime, since: datetime) -> Dae
     from dagster import DagsterInstance  # noqa: PLC0415 - takes 2 s to import
     from dagster._core.scheduler.instigation import TickStatus  # noqa: PLC0415
 
+    ended = [TickStatus.FAILURE, TickStatus.SUCCESS, TickStatus.SKIPPED]
     with DagsterInstance.from_config(str(dagster_home)) as instance:
         states = instance.all_instigator_state()
-        failed = [
-            (tick.timestamp, state.instigator_name, tick.error.message if tick.error else "")
-            for state in states
-            for tick in instance.get_ticks(
-                state.instigator_origin_id,
-                state.selector_id,
-                after=since.timestamp(),
-                statuses=[TickStatus.FAILURE],
-            )
-        ]
+        failed = []
+        for state in states:
+            of = (state.instigator_origin_id, state.selector_id)
+            last = instance.get_ticks(*of, limit=1, statuses=ended)
+            still = bool(last) and last[0].status is TickStatus.FAILURE
+            after = _matters_since(since, now, still_failing=still)
+            failed += [
+                (tick.timestamp, state.instigator_name, tick.error.message if tick.error else "")
+                for tick in instance.get_ticks(*of, after=after, statuses=[TickStatus.FAILURE])
+            ]
         return _view(
             {kind: one.timestamp for kind, one in instance.get_daemon_heartbeats().items()},
             {state.instigator_name: state.status.value for state in states},
             [(name, message) for _, name, message in sorted(failed)],
             now,
         )
+
+
+def _matters_since(since: datetime, now: datetime, *, still_failing: bool) -> float:
+    """Unix seconds; failures of a schedule or sensor before that are past."""
+    return (since if still_failing else max(since, now - LONG_AGO)).timestamp()
 
 
 def _view(

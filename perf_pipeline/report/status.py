@@ -59,12 +59,31 @@ def _target(found: Found, suite: Suite, target: Target) -> TargetView:
         target=target.name,
         paused=pauses[0].sentence if pauses else "",
         last_run=found.last.get(here),
+        open=_open(found.ended.get(here, ())),
         outcomes=dict(sorted(outcomes.items(), key=lambda item: -item[1])),
         baseline=dict(found.baseline.get(here, {})),
         schedules=[_schedule(found, here, one) for one in target.schedules],
         deploys_waiting=sum(one.state is DeployState.PENDING for one in deploys),
         last_deploy=deploys[0] if deploys else None,
     )
+
+
+def _open(ended: Sequence[StoredRun]) -> list[StoredRun]:
+    """A regression or a breach stays open until a later run of its profile could be judged; what kept the
+    newest run from that stands beside it.
+    """
+    newest: set[str] = set()
+    judged: set[str] = set()
+    found = []
+    for run in sorted(ended, key=lambda one: one.started_at, reverse=True):
+        if run.outcome in VALID:
+            if run.outcome is not Outcome.PASSED and run.profile not in judged:
+                found.append(run)
+            judged.add(run.profile)
+        elif run.profile not in newest:
+            found.append(run)
+        newest.add(run.profile)
+    return found
 
 
 def _word(run: StoredRun) -> str:
@@ -122,7 +141,9 @@ def _needs(found: Found, targets: Sequence[TargetView], archives: ArchivesView) 
             command="systemctl start perf-pipeline-daemon (on a laptop: perf-pipeline ui)",
         )
     if found.daemon.failed_ticks:
-        names = ", ".join(f"{name} {count} times" for name, count in found.daemon.failed_ticks.items())
+        names = ", ".join(
+            f"{name} {count(times, 'time')}" for name, times in found.daemon.failed_ticks.items()
+        )
         yield Need(
             sentence=f"Dagster could not evaluate {names}; the last time: {found.daemon.last_failure}",
             command="perf-pipeline ui, page Automation",
@@ -135,7 +156,7 @@ def _needs(found: Found, targets: Sequence[TargetView], archives: ArchivesView) 
         since = f"{pause.at:%Y-%m-%d %H:%M} UTC"
         yield Need(
             sentence=f"{pause.of} is paused since {since} by {pause.who}: {pause.reason}",
-            command=f"{pause.resume_command} --reason ...",
+            command=pause.resume_command,
         )
     for target in targets:
         yield from _needs_of(target, paused=bool(target.paused), daemon=found.daemon.alive)
@@ -158,17 +179,8 @@ def _needs_of(view: TargetView, *, paused: bool, daemon: bool) -> Iterator[Need]
                 sentence=f"{where}: {schedule.name} is on in the suite file and was switched off in Dagster",
                 command="perf-pipeline ui, page Automation",
             )
-    run = view.last_run
-    if run and run.outcome in (Outcome.REGRESSED, Outcome.SLO_BREACHED):
-        said = f"{where}: {run.sentence.rstrip('.')}"
-        yield Need(sentence=said, command=f"perf-pipeline show {run.run_id[:8]}")
-    elif run and run.outcome is not None and run.outcome not in VALID:
-        yield Need(
-            sentence=f"{where}: the newest run ended as {run.sentence.rstrip('.')}",
-            command=f"perf-pipeline doctor {view.suite} --target {view.target}"
-            if run.outcome is Outcome.NOT_READY
-            else f"perf-pipeline run {view.suite} --target {view.target} --profile {run.profile}",
-        )
+    for run in view.open:
+        yield _need_of(run, where)
     if view.last_deploy and view.last_deploy.state is DeployState.ABANDONED:
         one = view.last_deploy
         yield Need(
@@ -176,3 +188,18 @@ def _needs_of(view: TargetView, *, paused: bool, daemon: bool) -> Iterator[Need]
             command=f"perf-pipeline deploy {view.suite} --target {view.target} --revision {one.revision} "
             "--again",
         )
+
+
+def _need_of(run: StoredRun, where: str) -> Need:
+    said = run.sentence.rstrip(".")
+    if run.outcome in VALID:
+        return Need(
+            sentence=f"{where}: {said} ({run.profile}, {run.started_at:%Y-%m-%d %H:%M} UTC)",
+            command=f"perf-pipeline show {run.run_id[:8]}",
+        )
+    return Need(
+        sentence=f"{where}: the newest run of {run.profile} ended as {said}",
+        command=f"perf-pipeline doctor {run.suite} --target {run.target}"
+        if run.outcome is Outcome.NOT_READY
+        else f"perf-pipeline run {run.suite} --target {run.target} --profile {run.profile}",
+    )

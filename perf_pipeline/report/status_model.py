@@ -17,7 +17,8 @@ class DaemonView(Frozen):
     last_sign: datetime | None  # None: it has never run
     alive: bool
     switched: dict[str, bool]  # schedule or sensor -> what somebody made of it in Dagster's UI
-    failed_ticks: dict[str, int]  # schedule or sensor -> how often it failed in the period
+    # Schedule or sensor -> how often it failed in the period, where it did within a day or the last time
+    failed_ticks: dict[str, int]
     last_failure: str  # what the newest of them said, in one line
 
 
@@ -55,6 +56,7 @@ class TargetView(Frozen):
     target: str
     paused: str
     last_run: StoredRun | None
+    open: list[StoredRun]  # ended so that a person should look, and nothing newer of the profile tells other
     outcomes: dict[str, int]
     baseline: dict[str, int]
     schedules: list[ScheduleView]
@@ -92,6 +94,8 @@ class Found:
     broken_suites: Sequence[str]  # sentences
     runs: Sequence[StoredRun]
     last: Mapping[tuple[str, str], StoredRun]  # suite, target
+    # Suite, target -> of each profile and outcome the newest run
+    ended: Mapping[tuple[str, str], Sequence[StoredRun]]
     baseline: Mapping[tuple[str, str], Mapping[str, int]]  # suite, target -> profile -> runs
     pauses: Sequence[Pause]
     deploys: Sequence[StoredDeploy]  # newest first

@@ -31,7 +31,7 @@ def _parts(view: StatusView, as_called: Callable[[str], str]) -> Iterator[Render
     yield headline("Status", f"{_when(view.at)} UTC, the last {count(view.days, 'day')}")
     for target in view.targets:
         yield Text()
-        yield from _target(target, view)
+        yield from _target(target, view, as_called)
     if view.unused:
         yield Text()
         yield _line("unused", f"no runs, and nothing starts by itself: {listing(view.unused, 4)}")
@@ -52,7 +52,9 @@ def _parts(view: StatusView, as_called: Callable[[str], str]) -> Iterator[Render
     yield from _needs(view, as_called)
 
 
-def _target(target: TargetView, view: StatusView) -> Iterator[RenderableType]:
+def _target(
+    target: TargetView, view: StatusView, as_called: Callable[[str], str]
+) -> Iterator[RenderableType]:
     yield Text(f"{target.suite} on {target.target}", "bold")
     yield _line("last run", _last_run(target.last_run, view.at))
     runs = sum(target.outcomes.values())
@@ -71,7 +73,7 @@ def _target(target: TargetView, view: StatusView) -> Iterator[RenderableType]:
         )
         yield _line("last deploy", said + waiting)
     if target.paused:
-        yield Hanging(Text("paused", "yellow"), target.paused, indent=LABEL)
+        yield Hanging(Text("paused", "yellow"), as_called(target.paused), indent=LABEL)
 
 
 def _last_run(run: StoredRun | None, now: datetime) -> str:

@@ -81,6 +81,21 @@ class TestTheDaemon:
         assert state.switched == {"nightly": False}
         assert (state.failed_ticks, state.last_failure) == ({"nightly": 1}, "no route to host")
 
+    @pytest.mark.parametrize("asked", ["read from Dagster's files", "asked of Dagster"])
+    @pytest.mark.parametrize(
+        ("latest", "failed"), [(TickStatus.SUCCESS, {}), (TickStatus.FAILURE, {"nightly": 2})]
+    )
+    def test_has_failures_of_days_ago_only_while_they_go_on(
+        self, tmp_path: Path, asked: str, latest: TickStatus, failed: dict[str, int]
+    ) -> None:
+        if asked == "asked of Dagster":
+            (tmp_path / "dagster.yaml").write_text(ELSEWHERE.format(folder=tmp_path / "there"))
+        else:
+            (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        _a_daemon_that_ran(tmp_path, latest)
+        state = daemon_state(tmp_path, now=NOW + timedelta(days=3), since=SINCE)
+        assert state.failed_ticks == failed
+
     def test_that_gave_its_last_sign_an_hour_ago_is_not_alive(self, tmp_path: Path) -> None:
         (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
         _a_daemon_that_ran(tmp_path)
@@ -88,7 +103,7 @@ class TestTheDaemon:
         assert (state.alive, state.last_sign) == (False, NOW)
 
 
-def _a_daemon_that_ran(dagster_home: Path) -> None:
+def _a_daemon_that_ran(dagster_home: Path, latest: TickStatus = TickStatus.SUCCESS) -> None:
     location = ManagedGrpcPythonEnvCodeLocationOrigin(
         LoadableTargetOrigin(module_name="perf_pipeline.definitions"), location_name="perf-pipeline"
     )
@@ -101,7 +116,7 @@ def _a_daemon_that_ran(dagster_home: Path) -> None:
         for daemon in ("SCHEDULER", "SENSOR"):
             instance.add_daemon_heartbeat(DaemonHeartbeat(NOW.timestamp(), daemon, "1", []))
         instance.add_instigator_state(state)
-        for minutes, status in ((5, TickStatus.FAILURE), (1, TickStatus.SUCCESS)):
+        for minutes, status in ((5, TickStatus.FAILURE), (1, latest)):
             instance.create_tick(
                 TickData(
                     state.instigator_origin_id,

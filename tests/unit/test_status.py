@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import builders
+import pytest
 from rich.console import Console
 
 from perf_pipeline.core.model import Outcome
@@ -23,6 +24,9 @@ HERE = ("multiplayer", "local")
 ALIVE = DaemonView(
     last_sign=NOW - timedelta(seconds=20), alive=True, switched={}, failed_ticks={}, last_failure=""
 )
+
+
+REGRESSED = "multiplayer on local: regressed: get_state is slower (standard, 2026-11-25 02:00 UTC)"
 
 
 def scheduled() -> Suite:
@@ -55,6 +59,9 @@ def a_run(started_at: datetime = LAST_NIGHT, **overrides: object) -> StoredRun:
     return StoredRun(**(good | overrides))  # type: ignore[arg-type]
 
 
+SLOWER = a_run(outcome=Outcome.REGRESSED, sentence="regressed: get_state is slower.")
+
+
 def a_month(**overrides: object) -> Found:
     """One that went well: a run in each of 30 nights, archived; the daemon alive, room on the disk."""
     runs = [a_run(LAST_NIGHT - timedelta(days=night)) for night in range(30)]
@@ -65,6 +72,7 @@ def a_month(**overrides: object) -> Found:
         broken_suites=[],
         runs=runs,
         last={HERE: runs[0]},
+        ended={HERE: runs},
         baseline={HERE: {"standard": 10}},
         pauses=[],
         deploys=[],
@@ -92,7 +100,7 @@ def a_month(**overrides: object) -> Found:
 
 def with_newest(run: StoredRun) -> Found:
     month = a_month()
-    return replace(month, runs=[run, *month.runs[1:]], last={HERE: run})
+    return replace(month, runs=[run, *month.runs[1:]], last={HERE: run}, ended={HERE: [run, *month.runs[1:]]})
 
 
 def needs(found: Found) -> list[str]:
@@ -157,19 +165,37 @@ class TestWhatNeedsAPerson:
         assert needs(a_month(daemon=failing)) == [
             "Dagster could not evaluate deploy_sensor 3 times; the last time: no route"
         ]
+        once = failing.model_copy(update={"failed_ticks": {"deploy_sensor": 1}})
+        assert needs(a_month(daemon=once)) == [
+            "Dagster could not evaluate deploy_sensor 1 time; the last time: no route"
+        ]
 
-    def test_is_a_regression_in_the_newest_run_only(self) -> None:
-        slower = a_run(outcome=Outcome.REGRESSED, sentence="regressed: get_state is slower.")
-        assert needs(with_newest(slower)) == ["multiplayer on local: regressed: get_state is slower"]
-        older = a_run(LAST_NIGHT - timedelta(days=3), outcome=Outcome.REGRESSED)
+    def test_is_a_regression_until_a_later_run_was_judged(self) -> None:
+        assert needs(with_newest(SLOWER)) == [REGRESSED]
         month = a_month()
-        assert needs(replace(month, runs=[*month.runs[:3], older, *month.runs[4:]])) == []
+        older = SLOWER.model_copy(update={"started_at": LAST_NIGHT - timedelta(days=3)})
+        assert needs(replace(month, ended={HERE: [month.runs[0], older]})) == []
+
+    @pytest.mark.parametrize("later", [{"profile": "smoke"}, {"outcome": None, "sentence": ""}])
+    def test_is_a_regression_that_a_newer_run_says_nothing_about(self, later: dict[str, object]) -> None:
+        newer = a_run(NOW, **later)
+        ended = [one for one in (newer, SLOWER) if one.outcome is not None]
+        assert needs(a_month(runs=[newer, SLOWER], last={HERE: newer}, ended={HERE: ended})) == [REGRESSED]
+
+    @pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.NOT_READY, Outcome.LOST, Outcome.INVALID])
+    def test_is_a_regression_beside_what_kept_the_next_run_from_a_result(self, outcome: Outcome) -> None:
+        newer = a_run(NOW, outcome=outcome, sentence=f"{outcome}: somehow.")
+        found = a_month(runs=[newer, SLOWER], last={HERE: newer}, ended={HERE: [SLOWER, newer]})
+        assert needs(found) == [
+            f"multiplayer on local: the newest run of standard ended as {outcome}: somehow",
+            REGRESSED,
+        ]
 
     def test_is_a_target_that_was_not_ready(self) -> None:
         down = a_run(outcome=Outcome.NOT_READY, sentence="not_ready: the target does not answer.")
         (need,) = status_view(with_newest(down)).needs
         assert need.sentence == (
-            "multiplayer on local: the newest run ended as not_ready: the target does not answer"
+            "multiplayer on local: the newest run of standard ended as not_ready: the target does not answer"
         )
         assert need.command == "perf-pipeline doctor multiplayer --target local"
 
@@ -177,7 +203,14 @@ class TestWhatNeedsAPerson:
         pause = Pause(suite=None, target="local", reason="release", who="eva", at=LAST_NIGHT)
         (need,) = status_view(a_month(pauses=[pause])).needs
         assert need.sentence.startswith("every suite on local is paused since 2026-11-25 02:00 UTC by eva")
-        assert need.command == "perf-pipeline resume --target local --reason ..."
+        assert need.command == "perf-pipeline resume --target local"
+        page = io.StringIO()
+        print_status(
+            status_view(a_month(pauses=[pause])),
+            as_called=lambda text: text.replace("`perf-pipeline", "`.venv/bin/perf-pipeline"),
+            console=Console(file=page, width=200),
+        )
+        assert "release; `.venv/bin/perf-pipeline resume --target local` ends it" in page.getvalue()
 
     def test_is_no_missed_night_while_it_was_paused(self) -> None:
         month = a_month()
