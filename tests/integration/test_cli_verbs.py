@@ -197,4 +197,4 @@ class TestWhatIsRefused:
     def test_is_a_misspelt_verb_with_the_right_one(self, project: Project) -> None:
         answer = project.call("rum")
         assert answer.code == 2
-        assert "Did you mean 'run'?" in answer.err
+        assert "Did you mean 'run'" in answer.err

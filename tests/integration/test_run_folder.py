@@ -86,7 +86,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     else:
         missing("this machine is too busy for valid runs of five seconds")
     process = parts.start_run(root)
-    parts.wait_for_line(process, "progress measure")
+    for _ in range(3):  # one a second: then there are requests of the measured phase
+        parts.wait_for_line(process, "progress measure")
     process.send_signal(signal.SIGINT)
     second = _result(*process.communicate(timeout=RUN_TIMEOUT_S))
     assert second[1] == "CANCELED"
