@@ -106,6 +106,11 @@ def watching() -> Iterator[Asked]:
         os.close(reader)
 
 
+def was_asked() -> bool:
+    """Whether somebody has asked this process to end while it was ``watching``."""
+    return bool(_active and _active[-1])
+
+
 def _insist(reader: int, asked: Asked) -> None:
     while True:
         ready, _, _ = select.select([reader], [], [], INSIST_AFTER_S)

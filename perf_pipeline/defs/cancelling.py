@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from perf_pipeline.defs.owner import from_command_line
-from perf_pipeline.signals import INSIST_AFTER_S
+from perf_pipeline.signals import INSIST_AFTER_S, was_asked
 
 LOOK_EVERY_S = 2.0
 JOIN_S = 5.0
@@ -25,13 +25,14 @@ JOIN_S = 5.0
 def terminable(instance: DagsterInstance, run_id: str, *, after_s: float = 0.0) -> Iterator[None]:
     """Meanwhile a run that has been canceling for ``after_s`` gets the signal that Ctrl-C would send.
 
-    Again while that has no effect, every ``INSIST_AFTER_S``.
+    Again while that has no effect, every ``INSIST_AFTER_S``. A run that is canceled ("Force termination
+    immediately") or deleted gets it, too, unless this process has been asked before: it is at its end then.
     """
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(LOOK_EVERY_S):
-            if _is_canceling(instance, run_id) and not over.wait(after_s):
+            if _shall_end(instance, run_id) and not over.wait(after_s) and _shall_end(instance, run_id):
                 os.kill(os.getpid(), signal.SIGINT)
                 over.wait(INSIST_AFTER_S)
 
@@ -54,9 +55,11 @@ def terminable_by_itself(instance: DagsterInstance, run: DagsterRun) -> Abstract
     return terminable(instance, run.run_id, after_s=INSIST_AFTER_S)
 
 
-def _is_canceling(instance: DagsterInstance, run_id: str) -> bool:
+def _shall_end(instance: DagsterInstance, run_id: str) -> bool:
     try:
         run = instance.get_run_by_id(run_id)
     except Exception:  # Dagster's storage is away at this moment: look again later
         return False
-    return run is not None and run.status is DagsterRunStatus.CANCELING
+    if run is not None and run.status is DagsterRunStatus.CANCELING:
+        return True
+    return (run is None or run.status is DagsterRunStatus.CANCELED) and not was_asked()
