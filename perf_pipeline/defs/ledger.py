@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from dagster import (
     InitResourceContext,
     ResourceDefinition,
 )
+from dagster._core.errors import DagsterRunNotFoundError
 from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.interrupts import capture_interrupts
 
@@ -193,8 +195,9 @@ class Ledger:
             self.end(Outcome.CANCELLED, "only some steps were selected, and run_report was not among them")
 
     def _tag(self, tags: dict[str, str]) -> None:
-        """Shown in the UI's list of runs, which can be filtered by them."""
-        self.instance.add_run_tags(self.run.run_id, tags)
+        """Shown in the UI's list of runs, which can be filtered by them, unless it was deleted there."""
+        with suppress(DagsterRunNotFoundError):
+            self.instance.add_run_tags(self.run.run_id, tags)
 
 
 def priority_of(run: DagsterRun) -> int:
