@@ -26,7 +26,6 @@ from perf_pipeline.store.tables import SCHEMA_REVISION
 from perf_pipeline.store.url import describe, parse_url, translated
 
 LOCK_WAIT_S = 30
-CONNECT_TIMEOUT_S = 5
 OUTAGE_S = 60.0  # an open store waits so long for a server that has gone: restarted, it is back in seconds
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 POSTGRES_LOCK = 0x50657266  # any number that is ours: "Perf"
@@ -96,8 +95,14 @@ class Database:
 
     def _connect(self) -> Engine:
         if self._url.get_backend_name() == "postgresql":
+            from perf_pipeline.store.waiting import (  # noqa: PLC0415 - loads psycopg2
+                StoreConnection,
+                listen_while_waiting,
+            )
+
+            listen_while_waiting()
             engine = create_engine(
-                self._url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
+                self._url, pool_pre_ping=True, connect_args={"connection_factory": StoreConnection}
             )
             event.listen(engine, "begin", _begin_postgres)
             return engine

@@ -96,6 +96,20 @@ class MortalPostgres:
             server.kill()
             server.wait(RESTART_S)
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Meanwhile it takes connections and answers nothing, as a machine does whose disk has died."""
+        server = self.postmaster()
+        assert server is not None
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
+
     def stop(self) -> None:
         """In order."""
         server = self.postmaster()
