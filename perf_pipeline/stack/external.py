@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from perf_pipeline import processes
+from perf_pipeline.conventions import ENV_PROMETHEUS_URL
 from perf_pipeline.core.model import RunRequest, StackState
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.stack.checks import check_and_describe, wanted_target
 from perf_pipeline.stack.control import start_control
 from perf_pipeline.stack.lock import HostLock
-from perf_pipeline.stack.prometheus_server import Prometheus
+from perf_pipeline.stack.prometheus_server import Prometheus, check_url
 from perf_pipeline.suite import Suite
 
 
@@ -89,6 +90,10 @@ class ExternalStack:
 
     def _check_prometheus(self) -> None:
         url = self._prometheus.url
+        try:
+            check_url(url)
+        except ValueError as error:
+            raise NotReady("prometheus_url", f"{ENV_PROMETHEUS_URL}: {error}") from None
         version = self._prometheus.version()
         if not self._prometheus.accepts_remote_write():
             raise NotReady(

@@ -322,6 +322,12 @@ class TestTheExternalStack:
             start(ExternalStack(url, home), home, suite_for(url))
         assert refusal.value.name == "prometheus_unreachable"
 
+    def test_refuses_a_password_in_the_url_and_keeps_it_to_itself(self, home: Path) -> None:
+        with answering(lambda: reply({"version": "7"})) as url, pytest.raises(NotReady) as refusal:
+            start(ExternalStack(url.replace("://", "://user:SECRET@"), home), home, suite_for(url))
+        assert refusal.value.name == "prometheus_url"
+        assert "SECRET" not in refusal.value.sentence
+
     def test_starts_no_reference_backend(self, home: Path, prometheus_url: str) -> None:
         with pytest.raises(NotReady, match="starts no reference backend"):
             start(ExternalStack(prometheus_url, home), home)
