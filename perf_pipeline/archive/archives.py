@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from perf_pipeline.archive.errors import ArchiveError, MissingError
+from perf_pipeline.archive.errors import ArchiveError, MissingError, SourceError
 from perf_pipeline.archive.manifest import (
     MANIFEST,
     MANIFEST_HASH,
@@ -23,6 +24,7 @@ from perf_pipeline.archive.manifest import (
     Manifest,
     hash_file,
     manifest_of,
+    one_name,
     read,
     render,
 )
@@ -83,6 +85,8 @@ def list_archives(place: Place) -> Listing:
     for folder, content in place.manifests():
         try:
             found.append(_archive(place, folder, content))
+        except MissingError:
+            problems.append(f"{place.where}/{folder} has no {MANIFEST}: it is no archive, or none any more.")
         except ArchiveError as error:
             problems.append(str(error))
     newest: dict[str, Archive] = {}
@@ -168,11 +172,14 @@ def add_archive(
     Where its archive holds the same files already, that one is returned; where a re-execution has changed
     them, the next generation is written. Raises ArchiveError; nothing is there then that was not before.
     """
-    before = _generations(place, run)
+    try:
+        one_name(run.run_id)
+    except ValueError as error:
+        raise SourceError(f"{error}, and no archive can be named after it.") from None
+    before, folder = _generations(place, run)
     sources = sources_of(run_folder, row, record)
     if before and _is_archived(place, before[-1], row, sources):
         return before[-1]
-    folder = _folder(run) + (f".{before[-1].generation + 1}" if before else "")
     written: list[bytes] = []
 
     def closing(files: dict[str, FileEntry]) -> Sequence[tuple[str, bytes]]:
@@ -188,27 +195,40 @@ def run_folder_of(archive: Archive) -> str:
     return archive.folder if archive.generation == 1 else archive.folder.rpartition(".")[0]
 
 
-def _archive(place: Place, folder: str, content: bytes) -> Archive:
+def _archive(place: Place, folder: str, content: bytes | ArchiveError) -> Archive:
+    if isinstance(content, ArchiveError):
+        raise content
     manifest = read(content, f"{place.where}/{folder}")
+    if not is_named_after(folder, manifest):
+        raise ArchiveError(
+            f"{place.where}/{folder} holds the manifest of run {manifest.run_id}: put it back "
+            "under that name."
+        )
     return Archive(folder, manifest, sha256(content).hexdigest())
+
+
+def is_named_after(folder: str, manifest: Manifest) -> bool:
+    """Whether an archive's folder is named after the run in its manifest."""
+    return re.fullmatch(rf"{re.escape(manifest.run_id)}(\.\d+)?", folder.rpartition("/")[2]) is not None
 
 
 def _folder(run: StoredRun) -> str:
     month = run.started_at.astimezone(UTC).strftime("%Y-%m")
-    return "/".join(
-        [quote(run.suite, safe=""), quote(run.target, safe=""), month, quote(run.run_id, safe="")]
-    )
+    return "/".join([quote(run.suite, safe=""), quote(run.target, safe=""), month, run.run_id])
 
 
-def _generations(place: Place, run: StoredRun) -> list[Archive]:
-    """The archives of a run, oldest first. Raises ArchiveError for one that cannot be read."""
-    found: list[Archive] = []
-    while True:
-        folder = _folder(run) + (f".{len(found) + 1}" if found else "")
-        try:
+def _generations(place: Place, run: StoredRun) -> tuple[list[Archive], str]:
+    """The archives of a run that can be read, oldest first, and the folder for the next one."""
+    first, found = _folder(run), []
+    folders = sorted(place.generations(first), key=lambda one: _number(one, first))
+    for folder in folders:
+        with suppress(ArchiveError):  # a damaged one: its number is taken all the same
             found.append(_archive(place, folder, place.read(f"{folder}/{MANIFEST}")))
-        except MissingError:
-            return found
+    return found, f"{first}.{_number(folders[-1], first) + 1}" if folders else first
+
+
+def _number(folder: str, first: str) -> int:
+    return int(folder.removeprefix(f"{first}.")) if folder != first else 1
 
 
 def _is_archived(place: Place, archive: Archive, row: dict[str, Any], sources: Sequence[Source]) -> bool:
@@ -216,8 +236,11 @@ def _is_archived(place: Place, archive: Archive, row: dict[str, Any], sources: S
     files = {source.path: _entry(source) for source in sources}
     if {**archive.manifest.files, RUN_JSON: None} != {**files, RUN_JSON: None}:
         return False
-    before, now = ({**one, **dict.fromkeys(OWNER)} for one in (read_row(place, archive), row))
-    return before == now
+    try:
+        before = read_row(place, archive)
+    except ArchiveError:  # damaged: another one is better than none
+        return False
+    return {**before, **dict.fromkeys(OWNER)} == {**row, **dict.fromkeys(OWNER)}
 
 
 def _entry(source: Source) -> FileEntry:

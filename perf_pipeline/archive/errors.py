@@ -14,6 +14,14 @@ class PlaceError(ArchiveError):
     """
 
 
+class OccupiedError(ArchiveError):
+    """Another process or host is writing there. Nothing is wrong: it is done another time."""
+
+
+class OtherStoreError(ArchiveError):
+    """What is kept at the place belongs to another store."""
+
+
 class MissingError(ArchiveError):
     """There is no such file at the place."""
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
+import re
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from perf_pipeline.archive.errors import MissingError, PlaceError
+from perf_pipeline.archive.errors import ArchiveError, MissingError, PlaceError
+from perf_pipeline.archive.locking import only_writer
 from perf_pipeline.archive.manifest import MANIFEST, FileEntry
-from perf_pipeline.archive.place import Closing, KeepGoing, Source, always, go_on
+from perf_pipeline.archive.place import CHUNK, MONTH, Closing, KeepGoing, Source, always, go_on
 from perf_pipeline.conventions import ENV_ARCHIVE
 
 PARTIAL = ".partial"  # end of the name of what is being written or removed; begins with a dot
+_PARTIAL = re.compile(rf"\..+\.\d+{re.escape(PARTIAL)}")  # exactly as it is named here, and nothing else
 LOCK_FILE = ".lock"
-LOCK_WAIT_S = 30.0
-LOCK_LOOK_S = 0.05
+READ_ONLY = 0o444
 DEPTH = 3  # suite, target, month
 
 
@@ -32,43 +32,51 @@ class LocalPlace:
     def __init__(self, root: Path) -> None:
         self._root = root.expanduser().absolute()
         self.where = str(self._root)
+        self.mark = ""
 
-    def manifests(self) -> Iterator[tuple[str, bytes]]:
-        for month in self._months():
+    def manifests(self) -> Iterator[tuple[str, bytes | ArchiveError]]:
+        with self._translated():
+            months = self._months()
+        for month in months:
             for name in _folders(month):
-                if not name.startswith("."):
-                    with suppress(FileNotFoundError, NotADirectoryError):  # being pruned at this moment
-                        yield self._inside(month / name), (month / name / MANIFEST).read_bytes()
+                if name.startswith("."):
+                    continue
+                folder = self._inside(month / name)
+                try:
+                    yield folder, self.read(f"{folder}/{MANIFEST}")
+                except ArchiveError as error:
+                    if (month / name).is_dir():  # else it was pruned at this moment
+                        yield folder, error
+
+    def generations(self, folder: str) -> list[str]:
+        parent, _, name = folder.rpartition("/")
+        known = re.compile(rf"{re.escape(name)}(\.\d+)?")
+        with self._translated():
+            return [f"{parent}/{one}" for one in _folders(self._root / parent) if known.fullmatch(one)]
 
     def read(self, path: str) -> bytes:
-        with self.opened(path) as file:
-            return file.read()
+        return b"".join(self.chunks(path))
 
-    @contextmanager
-    def opened(self, path: str) -> Iterator[BinaryIO]:
+    def chunks(self, path: str) -> Iterator[bytes]:
         try:
-            file = (self._root / path).open("rb")
+            with (self._root / path).open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
         except (FileNotFoundError, NotADirectoryError):
             raise MissingError(f"{self.where} has no {path}.") from None
         except OSError as error:
-            raise self._broken(error) from error
-        with file:
-            yield file
+            why = error.strerror or type(error).__name__
+            raise ArchiveError(f"{self.where}/{path} cannot be read ({why}).") from error
 
     def files(self, folder: str) -> dict[str, int]:
         top = self._root / folder
-        found = (path for path in top.rglob("*") if path.is_symlink() or not path.is_dir())
-        return {path.relative_to(top).as_posix(): path.lstat().st_size for path in sorted(found)}
+        with self._translated():
+            found = (path for path in top.rglob("*") if path.is_symlink() or not path.is_dir())
+            return {path.relative_to(top).as_posix(): path.lstat().st_size for path in sorted(found)}
 
     def find(self, suffix: str) -> list[str]:
         found = (path for month in self._months() for path in month.glob(f"[!.]*{suffix}"))
         return sorted(self._inside(path) for path in found if path.is_file())
-
-    def names(self, folder: str) -> list[str]:
-        top = self._root / folder
-        if not top.is_dir():
-            return []
-        return sorted(one.name for one in top.iterdir() if one.is_file() and not one.name.startswith("."))
 
     def write_folder(
         self, folder: str, sources: Sequence[Source], closing: Closing, keep_going: KeepGoing = always
@@ -120,19 +128,12 @@ class LocalPlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        with self._translated():
+        with self._translated(), ExitStack() as held:
             self._make(self._root)
-            lock = (self._root / LOCK_FILE).open("a")
-        with lock:  # closing it, or dying, gives the lock up
-            deadline = time.monotonic() + LOCK_WAIT_S
-            while not _taken(lock.fileno()):
-                if time.monotonic() > deadline:
-                    raise PlaceError(
-                        f"another process has been writing to the archive at {self.where} for more than "
-                        f"{LOCK_WAIT_S:.0f} s: try again when it is done."
-                    )
-                time.sleep(LOCK_LOOK_S)
+            held.enter_context(only_writer(self._root / LOCK_FILE, self.where))
             self._remove_partial()
+            lock = held.pop_all()
+        with lock:  # what goes wrong meanwhile is no fault of the place
             yield
 
     def sweep(self, before: datetime) -> None:
@@ -140,12 +141,12 @@ class LocalPlace:
 
     def _remove_partial(self) -> None:
         """Under the lock no writer lives, so what is half written or half removed belongs to a dead one."""
-        with self._translated():
-            for path in [path for level in self._levels() for path in level.glob(f".*{PARTIAL}")]:
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
+        found = (path for level in self._levels() for path in level.glob(f".*{PARTIAL}"))
+        for path in [path for path in found if _PARTIAL.fullmatch(path.name)]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def _make(self, folder: Path) -> None:
         """Each new folder is written down in its parent, or a power cut would lose it with all it holds."""
@@ -159,7 +160,8 @@ class LocalPlace:
             _sync(one.parent)
 
     def _months(self) -> list[Path]:
-        return [path for path in self._levels() if len(path.relative_to(self._root).parts) == DEPTH]
+        levels = ((path, path.relative_to(self._root).parts) for path in self._levels())
+        return [path for path, parts in levels if len(parts) == DEPTH and MONTH.fullmatch(parts[-1])]
 
     def _levels(self) -> list[Path]:
         """The root and the folders of suites, targets and months."""
@@ -197,14 +199,6 @@ def _folders(path: Path) -> list[str]:
         return []
 
 
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _place(source: Source, target: Path) -> FileEntry:
     """Hashed as it is written, so that the manifest tells of these bytes whatever happens to the source."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -221,13 +215,18 @@ def _place(source: Source, target: Path) -> FileEntry:
 
 
 def _linked(source: Source, target: Path) -> BinaryIO | None:
-    """The file under a second name, if it could get one: not across file systems, and not everywhere."""
+    """The file under a second name, if it could get one: not across file systems, and not everywhere.
+
+    Read-only from now on under both: who writes to one writes to the other.
+    """
     if not source.frozen or source.file is None or source.file.is_symlink():
         return None
     try:
         os.link(source.file, target)
     except OSError:
         return None  # copying it will say what is wrong, if anything is
+    with suppress(OSError):  # somebody else's file
+        target.chmod(READ_ONLY)
     return target.open("rb")
 
 

@@ -8,6 +8,7 @@ the judge: an archive must be listed and verified by a version that judges diffe
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -28,15 +29,33 @@ SCHEMA = "perf-pipeline/archive"
 SCHEMA_VERSION = 1  # raised when a reader of the old form would misread the new one
 
 
-def _inside(path: str) -> str:
-    """A path that leads out of the archive's folder would write there when it is restored."""
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def inside(path: str) -> str:
+    """A path that leads out of the archive's folder would write there when it is restored.
+
+    Raises ValueError, also for a name that is no text.
+    """
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path:
         raise ValueError(f"{path!r} leads out of the archive")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{path!r} is no text in UTF-8") from None
     return path
 
 
-FilePath = Annotated[str, AfterValidator(_inside)]  # inside the archive, with slashes
+def one_name(run_id: str) -> str:
+    """It names folders, which are written and removed. Raises ValueError."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{run_id!r} is no id of a run")
+    return run_id
+
+
+FilePath = Annotated[str, AfterValidator(inside)]  # inside the archive, with slashes
+RunId = Annotated[str, AfterValidator(one_name)]
 
 
 class FileEntry(Frozen):
@@ -57,7 +76,7 @@ class Tools(Frozen):
 class Manifest(Frozen):
     schema_name: str = SCHEMA
     schema_version: int = SCHEMA_VERSION
-    run_id: str
+    run_id: RunId
     suite: str
     target: str
     profile: str

@@ -1,37 +1,21 @@
-"""Removes archives that no policy keeps, and the run folders that they were made from.
-
-What stays of a pruned run is the store's part of it, some 10 kB: histories and a store that is built again
-remain complete.
-"""
+"""Removes archives that no policy keeps, and the run folders that they were made from."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import shutil
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from pydantic import ValidationError
 
 from perf_pipeline.archive.archives import Archive, Listing, list_archives, run_folder_of
-from perf_pipeline.archive.errors import ArchiveError
-from perf_pipeline.archive.place import Place
-from perf_pipeline.archive.sweeping import ELSEWHERE_GIVEN_UP, run_folder
-from perf_pipeline.core.model import RunRecord
+from perf_pipeline.archive.place import KeepGoing, Place, always
+from perf_pipeline.archive.remains import SUFFIX, what_stays
+from perf_pipeline.archive.sweeping import ELSEWHERE_GIVEN_UP
 from perf_pipeline.core.retention import Candidate, Expired, expired
 from perf_pipeline.project import Project
 from perf_pipeline.store.repository import Store
-from perf_pipeline.store.rows import RunRows
 from perf_pipeline.store.values import ArchivedRun
 from perf_pipeline.suite import ArchivePolicy
-
-SUFFIX = ".pruned.json.gz"
-SCHEMA = "perf-pipeline/pruned-run"
-SCHEMA_VERSION = 1
 
 
 @dataclass
@@ -52,8 +36,11 @@ def prune(
     now: datetime,
     *,
     dry_run: bool = False,
+    keep_going: KeepGoing = always,
 ) -> Pruned:
     """``policies``: by suite. With ``dry_run`` nothing is removed. Raises ArchiveError and StoreError.
+
+    ``keep_going``: asked before each run.
 
     Killed in the middle it goes on the next time: the store knows first that a run is pruned.
     """
@@ -65,33 +52,17 @@ def prune(
         result, going = _plan(listing, store, policies, now)
         removed = []
         for one in result.runs:
+            if not keep_going():
+                result.kept.append("the rest goes another time: a benchmark is under way")
+                break
             pruned = store.mark_pruned(one.run_id, reason=one.why, at=now)
             if pruned is not None:  # a person may have accepted it meanwhile
-                _remove(place, store, project, going[one.run_id], pruned, listing)
+                _remove(place, store, project, pruned, [*listing.earlier, going[one.run_id]])
                 removed.append(one)
         result.left += len(result.runs) - len(removed)
         result.runs = removed
         result.bytes = sum(going[one.run_id].manifest.bytes for one in removed)
     return result
-
-
-def read_pruned(place: Place, path: str) -> RunRows:
-    """What is left of a pruned run. Raises ArchiveError."""
-    try:
-        document = json.loads(gzip.decompress(place.read(path)))
-        if document["schema"] != SCHEMA or document["schema_version"] != SCHEMA_VERSION:
-            raise ArchiveError(
-                f"{place.where}/{path} is {document['schema']} version {document['schema_version']}, this "
-                f"program reads {SCHEMA} version {SCHEMA_VERSION}: use the perf-pipeline that wrote it."
-            )
-        record = document["record"]
-        return RunRows(
-            run=document["run"],
-            record=RunRecord.model_validate(record) if record else None,
-            archive=ArchivedRun.model_validate(document["archive"]),
-        )
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error, ValidationError) as error:
-        raise ArchiveError(f"{place.where}/{path} cannot be read: take it from a backup.") from error
 
 
 def _plan(
@@ -142,23 +113,14 @@ def _candidate(archive: Archive) -> Candidate:
     return Candidate(manifest.run_id, manifest.suite, manifest.target, manifest.started_at)
 
 
-def _remove(  # noqa: PLR0917 - of one caller
-    place: Place, store: Store, project: Project, archive: Archive, pruned: ArchivedRun, listing: Listing
+def _remove(
+    place: Place, store: Store, project: Project, pruned: ArchivedRun, archives: Sequence[Archive]
 ) -> None:
-    run = store.find_run(archive.run_id)
-    place.write(run_folder_of(archive) + SUFFIX, _what_stays(store, pruned, run.measured))
-    shutil.rmtree(run_folder(project, run), ignore_errors=True)  # first: an archive that stays is seen again
-    for one in [*listing.earlier, archive]:
-        if one.run_id == run.run_id:
-            place.remove_folder(one.folder)
-
-
-def _what_stays(store: Store, pruned: ArchivedRun, measured: bool) -> bytes:
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
-        "run": store.run_row(pruned.run_id),
-        "record": store.record(pruned.run_id).model_dump(mode="json") if measured else None,
-        "archive": pruned.model_dump(mode="json"),
-    }
-    return gzip.compress(json.dumps(document, ensure_ascii=False).encode(), mtime=0)
+    """The folder first: on a full disk that makes room for the rest, and the archive still holds it all."""
+    folder = project.run_folder(pruned.run_id).resolve()
+    if folder.parent == project.run_folder(pruned.run_id).parent.resolve():  # in this home, and no link
+        shutil.rmtree(folder, ignore_errors=True)
+    of_run = [one for one in archives if one.run_id == pruned.run_id]
+    place.write(run_folder_of(of_run[-1]) + SUFFIX, what_stays(store, pruned))
+    for one in of_run:
+        place.remove_folder(one.folder)

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from perf_pipeline.archive.archives import Archive, list_archives, read_record, read_row
 from perf_pipeline.archive.errors import ArchiveError
-from perf_pipeline.archive.journal import RECORD, ROW, Journal, read_journal
+from perf_pipeline.archive.journal import RECORD, ROW, Journal, choose_journal
 from perf_pipeline.archive.place import Place
-from perf_pipeline.archive.pruning import SUFFIX, read_pruned
+from perf_pipeline.archive.remains import SUFFIX, read_pruned
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.rows import RunRows
 
-NO_JOURNAL = Journal(tables={}, unarchived=[])
+NO_JOURNAL = Journal("", tables={}, unarchived=[])
 
 
 @dataclass
@@ -25,25 +25,31 @@ class Rebuilt:
 
     runs: int
     missing: list[str]
+    journal: str | None  # path of the one that was taken
 
 
 def rebuild_store(
-    place: Place, store: Store, *, wanted: Callable[[Archive], bool] = lambda _: True
+    place: Place,
+    store: Store,
+    *,
+    journal: str | None = None,
+    wanted: Callable[[Archive], bool] = lambda _: True,
 ) -> Rebuilt:
-    """Fill an empty store; ``wanted``: with the runs of these archives only, pruned ones left out then too.
+    """Fill an empty store.
 
-    Raises StoreError for one that is not empty, and PlaceError; the store is as it was then.
+    ``journal``: of which store, see ``choose_journal``. ``wanted``: with the runs of these archives only, and
+    with all that are pruned or not archived yet, which are small. Raises ArchiveError when it cannot be
+    told which journal to take, StoreError for a store that is not empty; the store is as it was then.
     """
-    missing: list[str] = []
-    journal = read_journal(place)
-    if journal is None:
+    chosen, missing = choose_journal(place, journal)
+    if chosen is None:
         missing.append(
             f"{place.where} has no journal: baselines, decisions, deploys, pauses and notices are not known"
         )
     known: set[str] = set()
 
     def runs() -> Iterator[RunRows]:
-        for read in _readers(place, journal or NO_JOURNAL, missing, wanted):
+        for read in _readers(place, chosen or NO_JOURNAL, missing, wanted):
             try:
                 one = read()
             except ArchiveError as error:
@@ -53,8 +59,8 @@ def rebuild_store(
                 known.add(one.run["run_id"])
                 yield one
 
-    left_out = store.fill(runs(), (journal or NO_JOURNAL).tables)
-    return Rebuilt(runs=len(known), missing=[*missing, *left_out])
+    left_out = store.fill(runs(), (chosen or NO_JOURNAL).tables, identity=chosen.store if chosen else None)
+    return Rebuilt(len(known), [*missing, *left_out], chosen.path if chosen else None)
 
 
 def _readers(

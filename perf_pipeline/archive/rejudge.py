@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perf_pipeline.archive.archives import Archive, list_archives, read_record
 from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.archive.journal import LAST
 from perf_pipeline.archive.place import Place
 from perf_pipeline.archive.rebuild import rebuild_store
-from perf_pipeline.archive.restore import copy_file, restore
+from perf_pipeline.archive.restore import built, copy_file, fill
 from perf_pipeline.conventions import SAMPLES, SNAPSHOT_SERIES, SUITE_COPY
 from perf_pipeline.core.history_model import Past
 from perf_pipeline.core.judgement import Comparison
@@ -65,13 +66,27 @@ class Rejudged:
 
 
 def rejudge(
-    place: Place, archive: Archive, folder: Path, *, suite_today: Callable[[RunRecord], Suite]
+    place: Place,
+    archive: Archive,
+    folder: Path,
+    *,
+    suite_today: Callable[[RunRecord], Suite],
+    anew: bool = False,
 ) -> Rejudged:
-    """Restore the archive into ``folder``, which must not be there, and judge and report what it holds.
+    """Restore the archive into ``folder``, and judge and report what it holds.
 
-    ``suite_today``: taken where the archive holds no suite that can be read. Raises ArchiveError for a run
-    that was not measured, and when an archive that is needed is missing or damaged.
+    ``suite_today``: taken where the archive holds no suite that can be read. ``anew``: ``folder`` may be
+    there, and stays until the new one is complete. Raises ArchiveError for a run that was not measured, and
+    when an archive that is needed is missing or damaged.
     """
+    with built(folder, anew=anew) as unfinished:
+        found = _rejudged(place, archive, unfinished, suite_today)
+    return replace(found, folder=folder)
+
+
+def _rejudged(
+    place: Place, archive: Archive, folder: Path, suite_today: Callable[[RunRecord], Suite]
+) -> Rejudged:
     record = read_record(place, archive)
     if record is None:
         raise ArchiveError(
@@ -79,7 +94,7 @@ def rejudge(
             f"{archive.manifest.sentence}"
         )
     there = {one.run_id: one for one in list_archives(place).archives}
-    restore(place, archive, folder)
+    fill(place, archive, folder)
     suite, notes = _suite(folder, record, suite_today)
     compared = record.comparison.baseline
     baseline = compared.compared_run_ids if compared else []
@@ -212,7 +227,7 @@ def _past(place: Place, record: RunRecord, suite: Suite, notes: list[str]) -> Pa
     with tempfile.TemporaryDirectory(prefix="perf-rejudge-") as folder:
         try:
             with Store(f"sqlite:///{folder}/store.sqlite") as store:
-                rebuild_store(place, store, wanted=wanted)
+                rebuild_store(place, store, journal=LAST, wanted=wanted)
                 return past_of(record, suite=suite, store=store)
         except (StoreError, ArchiveError) as error:
             notes.append(f"the report shows no history: {error}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ from typing import IO
 from perf_pipeline.archive.archives import Archive, damaged
 from perf_pipeline.archive.errors import ArchiveError, MissingError
 from perf_pipeline.archive.manifest import MANIFEST, MANIFEST_HASH, hash_file
-from perf_pipeline.archive.place import CHUNK, Place
+from perf_pipeline.archive.place import Place
 
 MODE = 0o644
 
@@ -24,31 +25,44 @@ def restore(place: Place, archive: Archive, folder: Path) -> Path:
 
     Every byte is verified; the folder is there as a whole or not at all. Raises ArchiveError.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with built(folder) as unfinished:
+        fill(place, archive, unfinished)
+    return folder
+
+
+@contextmanager
+def built(folder: Path, *, anew: bool = False) -> Iterator[Path]:
+    """A folder beside ``folder`` that becomes it when all has gone well.
+
+    ``anew``: it takes the place of one that is there, which else must not be, or be empty. Raises
+    ArchiveError.
+    """
+    if not anew and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArchiveError(
             f"{folder} is there already and is not overwritten: name a new folder, or move it away."
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            partial.chmod(0o755)
-            for path in archive.manifest.files:
-                target = partial / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as file:
-                    copy_file(place, archive, path, file)
-            if folder.is_dir():
-                folder.rmdir()
-            partial.rename(folder)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+            unfinished = Path(scratch) / folder.name
+            unfinished.mkdir()
+            yield unfinished
+            if folder.exists():
+                folder.rename(Path(scratch) / "before")
+            unfinished.rename(folder)
     except OSError as error:
         raise ArchiveError(
             f"{folder} cannot be written ({error.strerror or error}): name another folder."
         ) from error
-    return folder
+
+
+def fill(place: Place, archive: Archive, folder: Path) -> None:
+    """Write the files of an archive into an empty folder. Raises ArchiveError and OSError."""
+    for path in archive.manifest.files:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            copy_file(place, archive, path, file)
 
 
 def export_name(archive: Archive) -> str:
@@ -104,10 +118,9 @@ def copy_file(place: Place, archive: Archive, path: str, target: IO[bytes]) -> N
     """Raises ArchiveError for bytes that are not those that were archived."""
     digest = sha256()
     try:
-        with place.opened(f"{archive.folder}/{path}") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                target.write(chunk)
+        for chunk in place.chunks(f"{archive.folder}/{path}"):
+            digest.update(chunk)
+            target.write(chunk)
     except MissingError as error:
         raise damaged(archive, str(error).rstrip(".")) from None
     if digest.hexdigest() != archive.manifest.files[path].sha256:

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from perf_pipeline.archive.errors import ArchiveError, SourceError
-from perf_pipeline.archive.manifest import MANIFEST, MANIFEST_HASH
+from perf_pipeline.archive.manifest import MANIFEST, MANIFEST_HASH, inside
 from perf_pipeline.archive.place import Source
-from perf_pipeline.conventions import RAW_SAMPLES, REPORT_JSON, RUN_JSON, TSDB_FOLDER
+from perf_pipeline.conventions import REPORT_JSON, RUN_JSON, TSDB_FOLDER
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.report.json_report import ReportError, read_json, render_json
 
 RECORD_JSON = "record.json"  # only where report.json is missing or older than what the store has
 SCHEMA = "perf-pipeline/run"
 SCHEMA_VERSION = 1
-# Written once, while the load runs, and large: a second load into the same folder is refused.
-FROZEN = {RAW_SAMPLES}
+FROZEN = f"{TSDB_FOLDER}/"  # blocks of Prometheus, large, which even Prometheus never changes
 OURS = {RUN_JSON, RECORD_JSON, MANIFEST, MANIFEST_HASH}
 
 
@@ -26,16 +25,21 @@ def sources_of(folder: Path, row: Mapping[str, Any], record: RunRecord | None) -
     """Every file of the run's folder, which need not be there, and the run as the store has it.
 
     Hidden files are being written at this moment and no part of the run; links are not followed. Raises
-    SourceError.
+    SourceError, also for a file whose name no archive can hold.
     """
     try:
         found = [
-            Source(path, file=folder / path, frozen=path in FROZEN or path.startswith(f"{TSDB_FOLDER}/"))
+            Source(inside(path), file=folder / path, frozen=path.startswith(FROZEN))
             for path in _paths(folder)
             if path not in OURS
         ]
     except OSError as error:
         raise SourceError(f"the folder of a run, {folder}, cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise SourceError(
+            f"the name of a file in {folder} cannot be kept in an archive ({error}): rename the file, or "
+            "remove it."
+        ) from None
     found.append(Source(RUN_JSON, content=_run_json(row)))
     if record is not None and _reported(folder) != record:
         found.append(Source(RECORD_JSON, content=render_json(record).encode()))

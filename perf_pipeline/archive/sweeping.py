@@ -11,7 +11,14 @@ from pathlib import Path
 import psutil
 
 from perf_pipeline.archive.archives import Archive, add_archive
-from perf_pipeline.archive.errors import ArchiveError, PlaceError, StoppedError
+from perf_pipeline.archive.errors import (
+    ArchiveError,
+    MissingError,
+    OccupiedError,
+    OtherStoreError,
+    PlaceError,
+    StoppedError,
+)
 from perf_pipeline.archive.journal import write_journal
 from perf_pipeline.archive.place import KeepGoing, Place, always
 from perf_pipeline.processes import is_alive
@@ -26,13 +33,17 @@ ELSEWHERE_GIVEN_UP = timedelta(days=1)  # that host had its time to archive a ru
 
 @dataclass
 class Swept:
-    """``waiting`` and ``failed``: run id -> why it is not archived. ``stopped``: why the rest was left."""
+    """``waiting`` and ``failed``: run id -> why it is not archived. ``stopped``: why the rest was left.
+
+    ``other_store``: why no journal was written, when the archive belongs to another store.
+    """
 
     archived: list[Archive] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     journal: str | None = None
     stopped: str = ""
+    other_store: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ def sweep(
 
     ``lost_too``: look whether all archives are still there, and make those anew whose run folder is.
     ``keep_going``: asked before each file; what is half written then is left for the next time. Raises
-    PlaceError when nothing at all can be written, and StoreError.
+    PlaceError when nothing at all can be written, OccupiedError when another one is writing, and StoreError.
     """
     swept = Swept()
     with place.locked():
@@ -87,18 +98,23 @@ def sweep(
             except StoppedError as error:
                 swept.stopped = str(error)
                 return swept
+            except OccupiedError as error:
+                swept.waiting[run.run_id] = str(error)
             except PlaceError as error:  # the next one would fare the same
                 swept.failed[run.run_id] = swept.stopped = str(error)
                 return swept
             except (ArchiveError, StoreError) as error:  # of this run alone: a record of another version
                 swept.failed[run.run_id] = str(error)
-        swept.journal = write_journal(place, store, clock())
+        try:
+            swept.journal = write_journal(place, store, clock())
+        except OtherStoreError as error:
+            swept.other_store = str(error)
     return swept
 
 
 def _lost(place: Place, store: Store, project: Project) -> list[StoredRun]:
     """Runs whose archive has gone although nobody pruned it, and whose folder is still there."""
-    there = {folder for folder, _ in place.manifests()}
+    there = {folder for folder, found in place.manifests() if not isinstance(found, MissingError)}
     gone = [one.run_id for one in store.archives().values() if not one.pruned_at and one.place not in there]
     found = [store.find_run(run_id) for run_id in gone]
     return [run for run in found if run_folder(project, run).is_dir()]

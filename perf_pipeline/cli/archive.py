@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perf_pipeline.cli.archive_open import open_run
-from perf_pipeline.cli.archiving import swept
+from perf_pipeline.cli.archiving import NowOption, swept, when_calm
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import LAST, JsonOption, RunArgument, open_store, print_json
 from perf_pipeline.conventions import EXIT_INTERNAL
@@ -20,8 +19,10 @@ from perf_pipeline.project import find_project
 if TYPE_CHECKING:
     from perf_pipeline.archive.archives import Archive
     from perf_pipeline.archive.place import Place
+    from perf_pipeline.store.values import ArchivedRun
 
 EXIT_NOT_WHOLE = 5  # as of a measurement that cannot be judged
+STORE_S = 5.0  # to reach the store, which helps to verify and is not needed
 EXIT_DIFFERENT = 3  # as of a run that differs from what it is compared with
 
 app = typer.Typer(
@@ -53,7 +54,8 @@ def list_(
     ]
     shown = fitting[: limit or None]
     if as_json:
-        print_json([{"folder": one.folder, **one.manifest.model_dump(mode="json")} for one in shown])
+        archives = [{"folder": one.folder, **one.manifest.model_dump(mode="json")} for one in shown]
+        print_json({"archives": archives, "problems": listing.problems})
         return
     if not fitting:
         print(as_called(f"no archives at {place.where}: `perf-pipeline archive sweep` makes them."))
@@ -71,26 +73,33 @@ def verify(
 ) -> None:
     """Hold every byte of the archives against what was written.
 
+    Without a run also the journals, and what is left of pruned runs. Needs no store, but knows more with one.
     Exit code 5 when a file is damaged, missing or too much.
     """
     from perf_pipeline.archive.archives import find_archive  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.archive.verify import verify_all, verify_archive  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.archive.verify import (  # noqa: PLC0415 - keeps `--help` fast
+        verify_all,
+        verify_archive,
+        verify_beside,
+    )
 
     place = _place()
-    with open_store() as store:
-        stored = store.archives()
+    stored, note = _remembered()
     if run is None:
-        found = verify_all(place, stored)
+        found, beside = verify_all(place, stored), verify_beside(place)
     else:
         archive = find_archive(place, run)
-        found = [verify_archive(place, archive, stored.get(archive.run_id))]
-    problems = [problem for one in found for problem in one.problems]
+        found, beside = [verify_archive(place, archive, stored.get(archive.run_id))], []
+    problems = [problem for one in [*found, *beside] for problem in one.problems]
     if as_json:
-        print_json([vars(one) for one in found])
+        print_json([vars(one) for one in [*found, *beside]])
     else:
         for problem in problems:
             print(problem)
-        files, size = sum(one.files for one in found), sum(one.bytes for one in found)
+        if note:
+            print(f"note: {note}")
+        files = sum(one.files for one in [*found, *beside])
+        size = sum(one.bytes for one in [*found, *beside])
         wrong = count(len(problems), "problem") if problems else "all as they were written"
         print(f"{count(len(found), 'archive')}, {count(files, 'file')}, {size:,} bytes: {wrong}")
     raise typer.Exit(EXIT_NOT_WHOLE if problems else 0)
@@ -135,22 +144,25 @@ def export(
 
 
 @app.command("sweep")
-def sweep(as_json: JsonOption = False) -> None:
+def sweep(now: NowOption = False, as_json: JsonOption = False) -> None:
     """Archive the runs that have ended and are not archived.
 
     Those too whose archive has gone, while their folder is still there.
     """
     project, place = find_project(), _place()
-    found = swept(project, place, lost_too=True)
+    found = swept(project, place, lost_too=True, keep_going=when_calm(now=now))
     if as_json:
         archived = [one.run_id for one in found.archived]
-        print_json({"archived": archived, "waiting": found.waiting, "failed": found.failed})
+        left = {"stopped": found.stopped, "other_store": found.other_store}
+        print_json({"archived": archived, "waiting": found.waiting, "failed": found.failed, **left})
     else:
         for one in found.archived:
             print(f"archived  {one.run_id}  {one.manifest.bytes:,} bytes  {place.where}/{one.folder}")
         for state, runs in (("waits", found.waiting), ("failed", found.failed)):
             for run_id, why in runs.items():
                 print(f"{state:8}  {run_id}  {why}")
+        for sentence in filter(None, [found.other_store, "" if found.failed else found.stopped]):
+            print(as_called(sentence))
         print(f"{count(len(found.archived), 'run')} archived at {place.where}")
     raise typer.Exit(EXIT_INTERNAL if found.failed else 0)
 
@@ -158,6 +170,7 @@ def sweep(as_json: JsonOption = False) -> None:
 @app.command("prune")
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
+    now: NowOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove archives that are kept no longer.
@@ -170,8 +183,11 @@ def prune(
 
     project, place = find_project(), _place()
     policies = {name: load_suite(file).archive for name, file in discover_suites(project.root).items()}
+    calm = when_calm(now=now or dry_run)
     with open_store(project) as store:
-        found = prune_now(place, store, project, policies, datetime.now(UTC), dry_run=dry_run)
+        found = prune_now(
+            place, store, project, policies, datetime.now(UTC), dry_run=dry_run, keep_going=calm
+        )
     if as_json:
         print_json({**vars(found), "runs": [vars(one) for one in found.runs], "dry_run": dry_run})
         return
@@ -184,7 +200,16 @@ def prune(
 
 
 @app.command("rebuild-store")
-def rebuild_store(as_json: JsonOption = False) -> None:
+def rebuild_store(
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin of the id of the store whose journal is taken, or `last` for the newest; needed "
+            "where several stores have kept one."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Make the store again from archives alone.
 
     The present one must be empty. Runs, verdicts, baselines, decisions, deploys and pauses are as they
@@ -195,13 +220,15 @@ def rebuild_store(as_json: JsonOption = False) -> None:
     project, place = find_project(), _place()
     project.make_home()
     with open_store(project) as store:
-        found = rebuild(place, store)
+        found = rebuild(place, store, journal=journal)
         where = store.where
     if as_json:
         print_json({**vars(found), "store": where})
         return
     for sentence in found.missing:
         print(f"missing  {sentence}")
+    if found.journal is not None:
+        print(f"journal  {place.where}/{found.journal}")
     print(f"the store at {where} has {count(found.runs, 'run')} from {place.where}")
 
 
@@ -223,13 +250,11 @@ def rejudge(
 
     project, place = find_project(), _place()
     archive = _find(place, run)
-    usual = project.home / "rejudged" / archive.run_id
-    if to is None:
-        shutil.rmtree(usual, ignore_errors=True)  # of an earlier time
     found = judge_again(
         place,
         archive,
-        to or usual,
+        to or project.home / "rejudged" / archive.run_id,
+        anew=to is None,
         suite_today=lambda record: suite_today(project, record) or suite_as_recorded(record),
     )
     if as_json:
@@ -241,9 +266,27 @@ def rejudge(
 
 
 def _place() -> Place:
-    from perf_pipeline.archive.place import open_place  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.archive.place import place_of  # noqa: PLC0415 - keeps `--help` fast
 
-    return open_place(find_project().archive_url)
+    return place_of(find_project())
+
+
+def _remembered() -> tuple[dict[str, ArchivedRun], str]:
+    """What the store knows of archives, and why it knows nothing where it cannot be asked; none is made."""
+    from perf_pipeline.store.errors import StoreError  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.probe import look_at_store  # noqa: PLC0415 - keeps `--help` fast
+    from perf_pipeline.store.url import describe, parse_url  # noqa: PLC0415 - keeps `--help` fast
+
+    project = find_project()
+    alone = "the archives are held against their own manifests alone"
+    try:
+        said = look_at_store(project.store_url, timeout_s=STORE_S)
+        if said != describe(parse_url(project.store_url)):  # opening it would make or change it
+            return {}, f"the store at {said}; {alone}"
+        with open_store(project) as store:
+            return store.archives(), ""
+    except StoreError as error:
+        return {}, f"{str(error).rstrip('.')}; {alone}"
 
 
 def _find(place: Place, run: str) -> Archive:

@@ -117,11 +117,11 @@ def _restored(project: Project, run_id: str, unknown: str) -> Iterator[Path]:
     """The run's archive as a folder; every byte of it is verified."""
     from perf_pipeline.archive.archives import find_archive  # noqa: PLC0415 - keeps `--help` fast
     from perf_pipeline.archive.errors import ArchiveError  # noqa: PLC0415
-    from perf_pipeline.archive.place import open_place  # noqa: PLC0415
+    from perf_pipeline.archive.place import place_of  # noqa: PLC0415
     from perf_pipeline.archive.restore import restore  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="perf-pipeline-archive-") as scratch:
-        place = open_place(project.archive_url)
+        place = place_of(project)
         try:
             archive = find_archive(place, run_id)
         except ArchiveError as error:

@@ -25,8 +25,8 @@ from dagster import (
 )
 from pydantic import ValidationError
 
-from perf_pipeline.archive.errors import ArchiveError
-from perf_pipeline.archive.place import open_place
+from perf_pipeline.archive.errors import ArchiveError, OccupiedError
+from perf_pipeline.archive.place import place_of
 from perf_pipeline.archive.pruning import Pruned, prune
 from perf_pipeline.archive.sweeping import Here, Swept, sweep
 from perf_pipeline.core.backoff import pause_after
@@ -42,7 +42,7 @@ SENSOR = "archive_sensor"
 LOOK_EVERY_S = 60
 WAIT_S = 10.0  # a tick takes little more than that at most
 NOTHING = "no run waits to be archived"
-FAILED, RECOVERED = "archive_failed", "archive_recovered"
+FAILED, RECOVERED, OTHER_STORE = "archive_failed", "archive_recovered", "archive_of_another_store"
 _UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -62,6 +62,8 @@ class Memory(Frozen):
     failures: int = 0  # in a row
     not_before: datetime | None = None  # after a failure
     why: str = ""
+    told: bool = False  # that it fails: a notice says so
+    told_other: bool = False  # that the archive is of another store
     pruned_on: date | None = None
 
     @classmethod
@@ -92,7 +94,7 @@ class Worker:
         self._begun: tuple[datetime, Future[Worked]] | None = None
 
     def look(self, instance: DagsterInstance, *, with_pruning: bool) -> Worked | str:
-        """What was done, or a sentence while it is still being done. Raises StoreError."""
+        """What was done, or a sentence while it is still being done."""
         if self._begun is None:
             at_work = _at_work(instance)
             self._begun = (
@@ -111,19 +113,29 @@ class Worker:
         return worked
 
     def _work(self, at_work: frozenset[str], *, with_pruning: bool) -> Worked:
-        swept = Swept()
-        with Store(self._project.store_url) as store:
-            try:
-                place = open_place(self._project.archive_url)
+        """Pruning is tried whatever archiving says: on a full disk it is what helps."""
+        swept, pruned = Swept(), None
+        failures: list[str] = []
+        try:
+            place = place_of(self._project)
+            with Store(self._project.store_url) as store:
                 here = Here(host=socket.gethostname(), at_work=at_work)
-                swept = sweep(place, store, self._project, here, clock=self._clock, keep_going=_calm)
-                if swept.failed:
-                    return Worked(swept, failure=next(iter(swept.failed.values())))
-                if not with_pruning or swept.stopped:
-                    return Worked(swept)
-                return Worked(swept, prune(place, store, self._project, self._policies, self._clock()))
-            except ArchiveError as error:
-                return Worked(swept, failure=str(error))
+                try:
+                    swept = sweep(place, store, self._project, here, clock=self._clock, keep_going=_calm)
+                    failures += swept.failed.values()
+                except OccupiedError:
+                    raise
+                except (ArchiveError, StoreError) as error:
+                    failures.append(str(error))
+                if with_pruning and _calm():
+                    pruned = prune(
+                        place, store, self._project, self._policies, self._clock(), keep_going=_calm
+                    )
+        except OccupiedError as error:
+            swept.stopped = str(error)
+        except (ArchiveError, StoreError) as error:
+            failures.append(str(error))
+        return Worked(swept, pruned, next(iter(failures), ""))
 
 
 def archive_sensor(
@@ -146,14 +158,10 @@ def archive_sensor(
         busy = HostLock().busy()
         if busy:
             return SkipReason(f"archiving would disturb the measurement: {busy}")
-        try:
-            worked = worker.look(context.instance, with_pruning=memory.pruned_on != now.date())
-            if isinstance(worked, str):
-                return SkipReason(worked)
-            after = _remember(memory, worked, now)
-            _tell(project, memory, after, now)
-        except StoreError as error:
-            return SkipReason(str(error))
+        worked = worker.look(context.instance, with_pruning=memory.pruned_on != now.date())
+        if isinstance(worked, str):
+            return SkipReason(worked)
+        after = _told(project, _remember(memory, worked, now), worked, now, failures_before=memory.failures)
         context.update_cursor(after.model_dump_json())
         return SkipReason(_said(worked) or NOTHING)
 
@@ -161,24 +169,32 @@ def archive_sensor(
 
 
 def _remember(before: Memory, worked: Worked, now: datetime) -> Memory:
-    if worked.failure:
-        failures = before.failures + 1
-        pause = pause_after(failures)
-        return before.model_copy(
-            update={"failures": failures, "not_before": now + pause, "why": worked.failure}
-        )
-    return Memory(pruned_on=now.date() if worked.pruned is not None else before.pruned_on)
+    pruned_on = now.date() if worked.pruned is not None else before.pruned_on
+    if not worked.failure:
+        return Memory(pruned_on=pruned_on, told=before.told, told_other=before.told_other)
+    failures = before.failures + 1
+    news = {"failures": failures, "not_before": now + pause_after(failures), "why": worked.failure}
+    return before.model_copy(update={**news, "pruned_on": pruned_on})
 
 
-def _tell(project: Project, before: Memory, after: Memory, now: datetime) -> None:
-    """Once when it begins to fail, and once when it works again."""
-    if bool(before.failures) == bool(after.failures):
-        return
-    with Store(project.store_url) as store:
-        if after.failures:
-            store.add_notice(FAILED, after.why, now)
-        else:
-            store.add_notice(RECOVERED, f"runs are archived again, after {before.failures} failures", now)
+def _told(project: Project, memory: Memory, worked: Worked, now: datetime, *, failures_before: int) -> Memory:
+    """Once when it begins to fail, and once when it works again; later, where the store is what fails."""
+    news: list[tuple[str, str]] = []
+    if bool(memory.failures) != memory.told:
+        again = f"runs are archived again, after {count(failures_before, 'failure')}"
+        news.append((FAILED, memory.why) if memory.failures else (RECOVERED, again))
+    if worked.swept.other_store and not memory.told_other:
+        news.append((OTHER_STORE, worked.swept.other_store))
+    if not news:
+        return memory
+    try:
+        with Store(project.store_url) as store:
+            for kind, sentence in news:
+                store.add_notice(kind, sentence, now)
+    except StoreError:
+        return memory
+    told_other = memory.told_other or bool(worked.swept.other_store)
+    return memory.model_copy(update={"told": bool(memory.failures), "told_other": told_other})
 
 
 def _said(worked: Worked) -> str:
@@ -189,7 +205,8 @@ def _said(worked: Worked) -> str:
     if worked.pruned and worked.pruned.runs:
         names = listing([f"{one.run_id} ({one.why})" for one in worked.pruned.runs])
         said.append(f"pruned {count(len(worked.pruned.runs), 'archive')}: {names}")
-    return "; ".join([*said, *filter(None, [worked.failure or worked.swept.stopped])])
+    rest = [worked.failure or worked.swept.stopped, worked.swept.other_store]
+    return "; ".join([*said, *filter(None, rest)])
 
 
 def _at_work(instance: DagsterInstance) -> frozenset[str]:

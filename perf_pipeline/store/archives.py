@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from perf_pipeline.store.automation_tables import ArchiveRow
 from perf_pipeline.store.database import Database
@@ -35,20 +36,15 @@ class Archives(Database):
         Those too that a re-execution has taken over since they were archived: their reports may be others
         now. Raises StoreError.
         """
-        query = select(RunRow.run_id, RunRow.owner_started, ArchiveRow.archived_at, ArchiveRow.pruned_at)
-        query = query.outerjoin(ArchiveRow, ArchiveRow.run_id == RunRow.run_id)
         with self._reading() as session:
-            wanted = [
-                run_id
-                for run_id, begun, archived, pruned in session.execute(
-                    query.where(RunRow.outcome.is_not(None))
-                )
-                if archived is None or (pruned is None and begun > archived.timestamp())
-            ]
-            found = (
-                stored_runs(session, stored_runs_query().where(RunRow.run_id.in_(wanted))) if wanted else []
-            )
-        return found[::-1]
+            wanted = _unarchived(session)
+            query = stored_runs_query().where(RunRow.run_id.in_(wanted))
+            return stored_runs(session, query)[::-1] if wanted else []
+
+    def unarchived_ids(self) -> list[str]:
+        """Ids of the runs of ``to_archive``, whichever version wrote them. Raises StoreError."""
+        with self._reading() as session:
+            return sorted(_unarchived(session))
 
     def protected_runs(self) -> set[str]:
         """Ids of the runs in a baseline, and of those that were judged together with one of them."""
@@ -70,6 +66,16 @@ class Archives(Database):
                 return None
             row.pruned_at, row.pruned_reason = row.pruned_at or at, row.pruned_reason or reason
             return _archived(row)
+
+
+def _unarchived(session: Session) -> list[str]:
+    query = select(RunRow.run_id, RunRow.owner_started, ArchiveRow.archived_at, ArchiveRow.pruned_at)
+    query = query.outerjoin(ArchiveRow, ArchiveRow.run_id == RunRow.run_id)
+    return [
+        run_id
+        for run_id, begun, archived, pruned in session.execute(query.where(RunRow.outcome.is_not(None)))
+        if archived is None or (pruned is None and begun > archived.timestamp())
+    ]
 
 
 def _archived(row: ArchiveRow) -> ArchivedRun:

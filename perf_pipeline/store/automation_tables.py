@@ -77,6 +77,14 @@ class ArchiveRow(Base):
     pruned_reason: Mapped[str | None]
 
 
+class StoreRow(Base):
+    """Which store this is, in one row: a store of the same name that was made anew is another one."""
+
+    __tablename__ = "perf_store"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # random
+
+
 class NoticeRow(Base):
     """Something that a person should know of and that belongs to no run. Rows are only ever added."""
 

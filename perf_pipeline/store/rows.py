@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import uuid4
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
 from perf_pipeline.core.model import RunRecord
-from perf_pipeline.store.automation_tables import ArchiveRow
+from perf_pipeline.store.automation_tables import ArchiveRow, DeployWatchRow, NoticeRow, StoreRow
 from perf_pipeline.store.columns import UtcDateTime
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.errors import StoreError
@@ -24,8 +25,11 @@ from perf_pipeline.store.values import ArchivedRun
 JsonRow = dict[str, Any]
 RUNS, RECORD, SIGNS = RunRow.__tablename__, "record", "signs"
 MEMBERS = MemberRow.__tablename__
-# What the archives of runs hold themselves.
-IN_ARCHIVES = {RUNS, EndpointResultRow.__tablename__, ArchiveRow.__tablename__}
+IDENTITY = StoreRow.__tablename__
+# What the archives of runs hold themselves, and which store it is.
+IN_ARCHIVES = {RUNS, EndpointResultRow.__tablename__, ArchiveRow.__tablename__, IDENTITY}
+# What a daemon writes into an empty store by itself, before a person can make the lost one again.
+BY_ITSELF = (NoticeRow, DeployWatchRow, StoreRow)
 
 
 class RunRows(NamedTuple):
@@ -38,6 +42,22 @@ class RunRows(NamedTuple):
 
 class Rows(Database):
     """The part of the store that can be written down and made again."""
+
+    def store_id(self) -> str:
+        """Random, and this store's for ever; one made again from archives goes on as the lost one."""
+        with self._reading() as session:
+            known = session.scalar(select(StoreRow.id))
+        if known is not None:
+            return known
+        with self._writing() as session:
+            row = session.scalar(select(StoreRow)) or StoreRow(id=uuid4().hex)
+            session.add(row)
+            return row.id
+
+    def raw_record(self, run_id: str) -> JsonRow | None:
+        """The record as it was stored, by whichever version; None: nothing was measured."""
+        with self._reading() as session:
+            return session.scalar(select(RunRow.record).where(RunRow.run_id == run_id))
 
     def run_row(self, run_id: str) -> JsonRow:
         """What stays as it is once a run has ended, but for its record. Raises StoreError."""
@@ -66,16 +86,20 @@ class Rows(Database):
             ]
         return found
 
-    def fill(self, runs: Iterable[RunRows], beside: Mapping[str, list[JsonRow]]) -> list[str]:
+    def fill(
+        self, runs: Iterable[RunRows], beside: Mapping[str, list[JsonRow]], *, identity: str | None = None
+    ) -> list[str]:
         """Make the store again, all of it or nothing; returns one sentence for each thing that is missing.
 
-        Raises StoreError unless the store is empty.
+        ``identity``: see ``store_id``. Raises StoreError unless the store is empty but for notices, which
+        stay, and what the deploy sensor has seen.
         """
         signs = {row["run_id"]: row[SIGNS] for row in beside.get(RUNS, [])}
         known: set[str] = set()
         with self._writing() as session:
             connection = session.connection()
             _refuse_filled(connection, self.where)
+            notices = _emptied(connection)
             for one in runs:
                 row = {**_read(RunRow.__table__, one.run), SIGNS: signs.get(one.run["run_id"])}
                 connection.execute(
@@ -92,7 +116,12 @@ class Rows(Database):
                         for slo in one.record.slo.endpoints
                     )
                     session.flush()
-            return _fill_beside(connection, beside, known)
+            missing = _fill_beside(connection, beside, known)
+            if notices:
+                connection.execute(insert(NoticeRow), notices)
+            if identity is not None:
+                session.add(StoreRow(id=identity))
+            return missing
 
 
 def _fill_beside(connection: Connection, beside: Mapping[str, list[JsonRow]], known: set[str]) -> list[str]:
@@ -118,12 +147,24 @@ def _count_on(connection: Connection, table: Table) -> None:
         connection.execute(select(func.setval(counter, newest)))
 
 
+def _emptied(connection: Connection) -> list[dict[str, Any]]:
+    """Removes what a daemon has written by itself; returns its notices, which get new numbers."""
+    columns = [column for column in NoticeRow.__table__.columns if column.name != "id"]
+    notices = [dict(row) for row in connection.execute(select(*columns).order_by(NoticeRow.id)).mappings()]
+    for table in BY_ITSELF:
+        connection.execute(delete(table))
+    return notices
+
+
 def _refuse_filled(connection: Connection, where: str) -> None:
+    allowed = {table.__tablename__ for table in BY_ITSELF}
     for table in Base.metadata.sorted_tables:
+        if table.name in allowed:
+            continue
         if connection.execute(select(text("1")).select_from(table).limit(1)).first() is not None:
             raise StoreError(
                 f"the store at {where} is not empty ({table.name} has rows), and nothing is overwritten: "
-                "name an empty one in PERF_PIPELINE_STORE_URL, or move this one away."
+                "stop the daemon and move this one away, or name an empty one in PERF_PIPELINE_STORE_URL."
             )
 
 

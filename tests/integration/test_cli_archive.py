@@ -36,7 +36,7 @@ def project(swept: Project, tmp_path: Path) -> Project:
 class TestArchives:
     def test_are_listed_verified_restored_and_exported(self, project: Project) -> None:
         listed = project.call("archive", "list", "--json").document
-        assert [one["run_id"] for one in listed] == ENDED[::-1]
+        assert [one["run_id"] for one in listed["archives"]] == ENDED[::-1]
         verified = project.call("archive", "verify")
         assert (verified.code, verified.out.endswith("all as they were written\n")) == (0, True)
         shutil.rmtree(project.home / "runs" / "slow")

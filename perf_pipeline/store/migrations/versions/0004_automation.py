@@ -69,6 +69,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_perf_archives")),
     )
     op.create_table(
+        "perf_store",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_perf_store")),
+    )
+    op.create_table(
         "perf_notices",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -82,7 +87,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("perf_notices", "perf_archives", "perf_pauses", "perf_deploy_watches", "perf_deploys"):
+    op.drop_table("perf_notices")
+    op.drop_table("perf_store")
+    for table in ("perf_archives", "perf_pauses", "perf_deploy_watches", "perf_deploys"):
         op.drop_table(table)
     for column in ("priority", "waits", "deploy"):
         op.drop_column("perf_runs", column)
