@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.tables import SCHEMA_REVISION
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 CLIENTS = Path(pgserver.__file__).parent / "pginstall" / "bin"
 
@@ -100,6 +103,20 @@ class TestABackup:
         assert (note["schema"], note["at"]) == (SCHEMA_REVISION, "2026-11-25T00:00:00+00:00")
 
 
+class TestTheRestoreThatTheDocumentationShows:
+    def test_over_a_used_home_has_what_the_backup_had(self, project: Project, tmp_path: Path) -> None:
+        back_up(project, tmp_path / "backup", now=NOW)
+        with Store(project.store_url) as store:
+            ran(store, "run-1", 1)
+            _kill_with_the_store_open(project.store_url)  # leaves SQLite's -wal behind
+            _restore_as_documented(project, tmp_path)
+        with Store(project.store_url) as store:
+            assert [run.run_id for run in store.list_runs()] == ["run-0"]
+            assert store.record("run-0") == measured("run-0", started_at=at(0))
+        assert (project.home / "runs" / "run-0" / "report.json").read_text() == "{}"
+        assert (tmp_path / "home.before").exists()
+
+
 class TestABackupThatCannotBeMade:
     def test_of_a_store_that_is_not_there_is_one_sentence(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'none.sqlite'}"
@@ -147,3 +164,48 @@ def _restored(project: Project, tmp_path: Path) -> Project:
         restore = [CLIENTS / "pg_restore", "--clean", "--if-exists", "--no-owner", f"--dbname={url}", dump]
         subprocess.run(restore, check=True, capture_output=True, text=True, timeout=60)
     return Project(root=project.root, home=home, tools=project.tools, store_url=url)
+
+
+def _kill_with_the_store_open(url: str) -> None:
+    code = (
+        "import os, signal, sys; sys.path[:0] = ['tests/integration', 'tests/unit']\n"
+        "from store_parts import begun; from perf_pipeline.store.repository import Store\n"
+        f"store = Store({url!r}); begun(store, 'run-2', 2); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+
+
+def _restore_as_documented(project: Project, tmp_path: Path) -> None:
+    """The commands of docs/operations.md, between stopping the units and starting them, with our folders."""
+    text = (ROOT / "docs" / "operations.md").read_text().partition("Restore, as root.")[2]
+    commands = [line for line in text.partition("systemctl start")[0].splitlines() if line.startswith("    ")]
+    if project.store_url.startswith("sqlite"):
+        commands = [line for line in commands if "url" not in line]
+    script = "\n".join(["set -e", *commands])
+    for place, ours in (
+        ("/var/lib/perf-pipeline", project.home),
+        ("/mnt/backup/perf", tmp_path / "backup"),
+        ("/etc/perf-pipeline/environment", tmp_path / "environment"),
+    ):
+        script = script.replace(place, str(ours))
+    (tmp_path / "environment").write_text(f"# the service's\nPERF_PIPELINE_STORE_URL={project.store_url}\n")
+    stubs = tmp_path / "stubs"
+    stubs.mkdir()
+    for name, what in (
+        ("systemctl", "true"),
+        ("chown", "true"),
+        ("install", 'for last; do :; done; mkdir "$last"'),
+    ):
+        (stubs / name).write_text(f"#!/bin/sh\n{what}\n")
+        (stubs / name).chmod(0o755)
+    path = f"{stubs}{os.pathsep}{CLIENTS}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        env={"PATH": path},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
