@@ -3,18 +3,20 @@
 Every child is written down in ``<home>/processes/`` with its pid and start time and those of its owner,
 before it becomes the program that it is started for. A child whose owner is gone (killed with -9, power cut)
 is found and ended by the next start or by Dagster's daemon; a pid that the system has given to somebody else
-meanwhile is left alone, because its start time differs.
+meanwhile is left alone, because its start differs, also when the clock was set meanwhile.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +26,10 @@ import psutil
 
 START_TIME_TOLERANCE_S = 1.0
 KILL_WAIT_S = 5.0
+_NAME_BITS = 22
+_START_TICKS = (
+    22 - 3
+)  # field 22 of /proc/<pid>/stat; what stands behind the program's name begins with field 3
 
 # The child waits for a line before it turns into the program. Should we be killed between its birth and its
 # note, the pipe closes and it ends: nobody would find it otherwise.
@@ -123,10 +129,10 @@ def _write_down(pid: int, name: str, folder: Path) -> Path:
     entry = {
         "name": name,
         "pid": pid,
-        "started": _start_time(pid),
+        "started": started(pid),
         "host": socket.gethostname(),
         "owner_pid": os.getpid(),
-        "owner_started": _start_time(os.getpid()),
+        "owner_started": started(os.getpid()),
     }
     try:
         part.write_text(json.dumps(entry))
@@ -172,19 +178,44 @@ def _left_behind(home: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield note, entry
 
 
-def is_alive(pid: int, started: float) -> bool:
-    """Whether that very process still runs: same pid and same start time (Unix seconds)."""
-    now = _start_time(pid)
-    return now > 0 and abs(now - started) <= START_TIME_TOLERANCE_S
+def is_alive(pid: int, then: float) -> bool:
+    """Whether that very process still runs: same pid, and ``started`` said so then."""
+    now = started(pid)
+    if now == 0:
+        return False
+    named = _name(pid) is not None and now % 1 == then % 1
+    return named or abs(now - then) <= START_TIME_TOLERANCE_S
 
 
-def _start_time(pid: int) -> float:
-    """Unix seconds; 0 when there is no such process, or only its zombie."""
+def started(pid: int) -> float:
+    """When a process started, in Unix seconds; 0 when there is no such process, or only its zombie.
+
+    The seconds are those of the clock, which may be set; the fraction names the process for ever, on Linux.
+    """
     try:
         process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return 0.0
+        name = _name(pid)
+        return process.create_time() if name is None else math.floor(process.create_time()) + name
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def _name(pid: int) -> float | None:
+    """A fraction made of boot, pid and the ticks since the boot at which it started; None: not on Linux.
+
+    As many bits as a double has left beside Unix seconds: two processes with one pid share it by a chance of
+    one in four million.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (zlib.crc32(f"{boot} {pid} {fields[_START_TICKS]}".encode()) % (1 << _NAME_BITS)) / (
+        1 << _NAME_BITS
+    )
 
 
 def _kill_group(pid: int) -> None:

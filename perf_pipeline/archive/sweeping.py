@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psutil
-
 from perf_pipeline.archive.archives import Archive, add_archive
 from perf_pipeline.archive.errors import (
     ArchiveError,
@@ -150,6 +148,4 @@ def _archived(  # noqa: PLR0917 - of one caller
 
 def _works(run: StoredRun) -> bool:
     """Whether the process that made a run of this host still lives and is not this one."""
-    if run.owner_pid == os.getpid() and abs(psutil.Process().create_time() - run.owner_started) < 1:
-        return False
-    return is_alive(run.owner_pid, run.owner_started)
+    return run.owner_pid != os.getpid() and is_alive(run.owner_pid, run.owner_started)

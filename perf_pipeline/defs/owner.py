@@ -6,12 +6,11 @@ import os
 import socket
 import time
 
-import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from perf_pipeline.defs.naming import DAGSTER_TAG_OWNER, DAGSTER_TAG_SUITE
-from perf_pipeline.processes import is_alive
+from perf_pipeline.processes import is_alive, started
 
 FIRST_WORD_S = 60.0  # a process says who it is within moments of its run's start
 LOST = "Lost: its process ended without saying how."
@@ -26,7 +25,7 @@ _UNFINISHED = [
 
 def own(instance: DagsterInstance, run: DagsterRun) -> None:
     """This process executes the run: write it into the run's tags (host, pid, start time, run)."""
-    owner = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()} {run.run_id}"
+    owner = f"{socket.gethostname()} {os.getpid()} {started(os.getpid())} {run.run_id}"
     instance.add_run_tags(run.run_id, {DAGSTER_TAG_OWNER: owner})
 
 
@@ -44,8 +43,8 @@ def owner_has_died(run: DagsterRun) -> bool:
     """False also when it is on another host (nothing is known of it there), or not known yet."""
     if not is_owned(run):
         return False
-    host, pid, started, _ = run.tags[DAGSTER_TAG_OWNER].split(" ")
-    return host == socket.gethostname() and not is_alive(int(pid), float(started))
+    host, pid, then, _ = run.tags[DAGSTER_TAG_OWNER].split(" ")
+    return host == socket.gethostname() and not is_alive(int(pid), float(then))
 
 
 def end_lost_runs(instance: DagsterInstance) -> list[DagsterRun]:
@@ -76,5 +75,5 @@ def _never_said_a_word(instance: DagsterInstance, run: DagsterRun) -> bool:
     if run.status is not DagsterRunStatus.STARTED or is_owned(run):
         return False
     record = instance.get_run_record_by_id(run.run_id)
-    started = record.start_time if record is not None else None
-    return started is not None and time.time() - started > FIRST_WORD_S
+    begun = record.start_time if record is not None else None
+    return begun is not None and time.time() - begun > FIRST_WORD_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,24 @@ class TestAChild:
             f"ended sleeper (pid {child.pid}), left behind by a run that had died"
         ]
         child.wait(5)
+
+    def test_is_known_again_after_the_clock_was_set(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
+        boot = psutil.boot_time()
+        monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: boot + 3600)
+        assert processes.find_orphans(tmp_path) == [], "its owner lives"
+        (note,) = (tmp_path / "processes").iterdir()
+        note.write_text(json.dumps({**json.loads(note.read_text()), "owner_started": 1.0}))
+        assert len(processes.end_orphans(tmp_path)) == 1
+        child.wait(5)
+
+    def test_is_not_taken_for_a_later_one_with_its_pid(self) -> None:
+        then = processes.started(os.getpid())
+        assert processes.is_alive(os.getpid(), then)
+        later = processes.started(os.getppid()) % 1
+        assert not processes.is_alive(os.getpid(), then + 3600 - then % 1 + later)
 
     def test_of_another_host_is_left_to_it(self, tmp_path: Path) -> None:
         child = processes.start(SLEEPER, name="sleeper", home=tmp_path, stdout=subprocess.DEVNULL)
