@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import psutil
 from dagster import (
     DagsterInstance,
     DagsterRun,
@@ -44,6 +43,7 @@ from perf_pipeline.defs.owner import own
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.defs.values import benchmark_id
+from perf_pipeline.processes import started
 from perf_pipeline.project import Project
 from perf_pipeline.signals import Asked, watching
 from perf_pipeline.store.errors import BusyError, StoreError, surely
@@ -109,7 +109,7 @@ class Ledger:
                 request=request,
                 run_folder=str(self.project.run_folder(self.run_id)),
                 owner_pid=os.getpid(),
-                owner_started=psutil.Process().create_time(),
+                owner_started=started(os.getpid()),
                 host=socket.gethostname(),
                 at=_now(),
                 base_url=base_url,
