@@ -213,9 +213,8 @@ def _name(pid: int) -> float | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return (zlib.crc32(f"{boot} {pid} {fields[_START_TICKS]}".encode()) % (1 << _NAME_BITS)) / (
-        1 << _NAME_BITS
-    )
+    name = zlib.crc32(f"{boot} {pid} {fields[_START_TICKS]}".encode())
+    return (name % (1 << _NAME_BITS)) / (1 << _NAME_BITS)
 
 
 def _kill_group(pid: int) -> None:

@@ -24,6 +24,7 @@ from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.defs.telling import tell_outcome
 from perf_pipeline.processes import end_orphans
 from perf_pipeline.project import Project
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
 
 SENSOR = "housekeeping_sensor"
@@ -42,9 +43,12 @@ def housekeeping_sensor(project: Project, parts: Parts) -> SensorDefinition:
         "runs an end in the store and in Dagster.",
     )
     def tidy(context: SensorEvaluationContext) -> SkipReason:
-        found = clean_up(
-            project, context.instance, parts=parts, now=datetime.now(UTC), warn=context.log.warning
-        )
+        try:
+            found = clean_up(
+                project, context.instance, parts=parts, now=datetime.now(UTC), warn=context.log.warning
+            )
+        except StoreError as error:
+            return SkipReason(f"runs that died are looked for at the next tick: {error}")
         return SkipReason("; ".join(found) or NOTHING)
 
     return tidy

@@ -111,7 +111,7 @@ def run_benchmark(
         finally:
             if run is not None:
                 with capture_interrupts():
-                    _end_if_not_begun(instance, run.run_id)
+                    _end_if_unfinished(instance, run.run_id)
         with capture_interrupts():
             return _result(instance, run.run_id, home, asked_to_end=bool(asked))
 
@@ -154,25 +154,27 @@ def _of_series(first_run: str) -> dict[str, str]:
     return {DAGSTER_TAG_SERIES: first_run, PRIORITY_TAG: str(PRIORITY_CONFIRMATION)}
 
 
-def _end_if_not_begun(instance: DagsterInstance, run_id: str) -> None:
-    """A run that an interrupt kept from its first step would look as if it were about to start, for ever."""
+def _end_if_unfinished(instance: DagsterInstance, run_id: str) -> None:
+    """A run that an interrupt kept from its first step, or from saying its end, would never have one."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_canceled(run, message="Interrupted before the first step.")
+    if run is None or run.is_finished:
+        return
+    begun = run.status not in (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
+    when = "before it could say how it ended" if begun else "before the first step"
+    instance.report_run_canceled(run, message=f"Interrupted {when}.")
 
 
 def _result(instance: DagsterInstance, run_id: str, home: Path, *, asked_to_end: bool) -> LaunchResult:
     run = instance.get_run_by_id(run_id)
-    if run is None:
-        raise RuntimeError(f"Dagster has lost run {run_id} while it ran")
+    status = DagsterRunStatus.CANCELED if run is None else run.status  # none: somebody has deleted it
     failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     event = failures[0].dagster_event if failures else None
     broke = event is not None and not said_by_us(event.step_failure_data)
     return LaunchResult(
         run_id=run_id,
-        status=run.status,
+        status=status,
         step=step_name(event.step_key) if event else None,
-        internal_error=run.status is DagsterRunStatus.FAILURE and (broke or event is None),
+        internal_error=status is DagsterRunStatus.FAILURE and (broke or event is None),
         sentence=failure_sentence(event.step_failure_data) if event else None,
         report=read_value(home, run_id, REPORT_STEP, RunReport),
         step_s=_step_s(instance, run_id),

@@ -140,6 +140,17 @@ class TestADatabaseThatIsKilledWhenARunIsToBeStored:
                 server.start()
 
 
+class TestTheSensorWhileTheStoreIsAway:
+    def test_skips_and_says_why(self, tmp_path: Path) -> None:
+        url = "postgresql://perf:hunter2@127.0.0.1:1/perf"
+        project = Project(root=tmp_path, home=tmp_path, tools=tmp_path, store_url=url)
+        with DagsterInstance.ephemeral() as instance:
+            said = tick(project, instance)
+        assert said.startswith(
+            "runs that died are looked for at the next tick: the store at postgresql://127"
+        )
+
+
 def died(store: Store, run_id: str, run_folder: Path, **more: Any) -> None:
     """Begun on this host by a process that is not there any more."""
     begun(store, run_id, run_folder=str(run_folder), owner_pid=NO_PID, host=socket.gethostname(), **more)
