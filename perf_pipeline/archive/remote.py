@@ -6,9 +6,9 @@ manifest does not exist**. A single object appears whole or not at all.
 Others may keep their data there too. Before anything else a writer puts a mark into the folder, and only a
 folder with such a mark and without a manifest is ever removed: by the writer's own machine when it archives
 the run again, by others when nothing was written to it for a day. One machine's writers are kept apart by a
-lock. Two machines that begin the same run in the same moment find each other's mark before the manifest is
-written, and the first one gives it up. Credentials come from where the library of the service looks for
-them, and never into a message.
+lock. Of two machines that begin the same run in the same moment the one whose mark is overwritten gives it
+up: it looks before each file, and at all of them before the manifest. Credentials come from where the library
+of the service looks for them, and never into a message.
 """
 
 from __future__ import annotations
@@ -121,14 +121,16 @@ class RemotePlace:
         written = {}
         for source in sources:
             go_on(folder, keep_going)
+            self._check_alone(folder, mark)
             written[source.path] = self._upload(source, f"{self._root}/{folder}/{source.path}")
         *others, (manifest, content) = closing(written)
         for name, more in others:
             self.write(f"{folder}/{name}", more)
         sizes = {path: entry.bytes for path, entry in written.items()}
         sizes |= {name: len(more) for name, more in others} | {WRITING: len(mark)}
-        if self.files(folder) != sizes or self.read(f"{folder}/{WRITING}") != mark:
+        if self.files(folder) != sizes:
             raise self._occupied(folder)
+        self._check_alone(folder, mark)
         self.write(f"{folder}/{manifest}", content)
         self.remove(f"{folder}/{WRITING}")
 
@@ -190,6 +192,15 @@ class RemotePlace:
             if paths:
                 self._fs.rm(paths)
         self.remove(f"{folder}/{WRITING}")
+
+    def _check_alone(self, folder: str, mark: bytes) -> None:
+        """Raises OccupiedError when another writer has put its mark there, or is done already."""
+        try:
+            if self.read(f"{folder}/{WRITING}") == mark:
+                return
+        except MissingError:
+            pass
+        raise self._occupied(folder)
 
     def _occupied(self, folder: str) -> OccupiedError:
         return OccupiedError(

@@ -12,14 +12,20 @@ import builders
 import pytest
 from dagster import DagsterInstance, SensorDefinition, SkipReason, build_sensor_context
 from dagster._core.test_utils import create_run_for_test
-from store_parts import at
+from store_parts import at, begun
 
 from perf_pipeline import conventions as names
+from perf_pipeline.archive import locking
 from perf_pipeline.archive.archives import list_archives
+from perf_pipeline.archive.errors import PlaceError
+from perf_pipeline.archive.local import LocalPlace
 from perf_pipeline.archive.place import open_place
-from perf_pipeline.defs.archiving import FAILED, RECOVERED, archive_sensor
+from perf_pipeline.archive.rebuild import rebuild_store
+from perf_pipeline.core.model import Outcome
+from perf_pipeline.defs.archiving import FAILED, OTHER_STORE, RECOVERED, archive_sensor
 from perf_pipeline.project import Project
 from perf_pipeline.stack.lock import HostLock
+from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import ArchivePolicy
 
@@ -138,3 +144,62 @@ class TestTheSensor:
         gone = replace(project, store_url="postgresql://nobody@127.0.0.1:9/nothing")
         daemon = Daemon(gone, instance, archive_sensor([builders.suite()], gone))
         assert "127.0.0.1:9" in daemon.tick()
+
+    def test_prunes_even_when_nothing_can_be_archived(
+        self, daemon: Daemon, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        daemon.tick()
+        begun(store, "run-4", 90, **parts.DEAD)
+        store.set_outcome("run-4", Outcome.CANCELLED, "cancelled: by a person", at(91))
+
+        def full(*_: object) -> None:
+            raise PlaceError("no room at all.")
+
+        monkeypatch.setattr(LocalPlace, "write_folder", full)
+        said = daemon.tick(timedelta(days=2))
+        assert "pruned 1 archive: run-3" in said
+        assert "no room at all." in said
+        assert "It is tried again at" in daemon.tick(timedelta(seconds=30))
+        monkeypatch.undo()
+        monkeypatch.setattr("socket.gethostname", lambda: parts.HOST)
+        assert daemon.tick(timedelta(hours=1)).startswith("archived run-4"), "and it was pruned today"
+
+    def test_that_cannot_read_the_store_tells_it_once_and_tries_again_less_and_less_often(
+        self, daemon: Daemon, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unreadable(*_: object) -> None:
+            raise StoreError("run-2 cannot be read.")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "to_archive", unreadable)
+            assert "run-2 cannot be read." in daemon.tick()
+            assert "It is tried again at" in daemon.tick(timedelta(seconds=30))
+            assert "It is tried again at" not in daemon.tick(timedelta(minutes=1))
+        notices = store.notices(since=at(0))
+        assert [(notice.kind, notice.sentence) for notice in notices] == [(FAILED, "run-2 cannot be read.")]
+        assert "archived run-1" in daemon.tick(timedelta(hours=1))
+        assert store.notices(since=at(0))[0].kind == RECOVERED
+
+    def test_waits_while_somebody_else_is_writing(
+        self, daemon: Daemon, store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(locking, "WAIT_S", 0.1)
+        with open_place(project.archive_url).locked():
+            assert "another process has been writing" in daemon.tick()
+        assert "archived run-1" in daemon.tick()
+        assert store.notices(since=at(0)) == []
+
+    def test_whose_store_was_lost_says_once_how_to_make_it_again(
+        self, daemon: Daemon, store: Store, project: Project
+    ) -> None:
+        daemon.tick()
+        store.close()
+        for file in project.home.glob(f"{names.STORE_FILE}*"):
+            file.unlink()
+        for _ in range(3):
+            assert "`perf-pipeline archive rebuild-store`" in daemon.tick()
+        with Store(project.store_url) as empty:
+            assert [notice.kind for notice in empty.notices(since=at(0))] == [OTHER_STORE]
+            assert rebuild_store(open_place(project.archive_url), empty).missing == []
+            assert len(empty.baseline_members()) == 2
+        assert daemon.tick() == "no run waits to be archived"

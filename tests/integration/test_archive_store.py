@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from store_parts import at, begun, measured, ran, saved
 
 from perf_pipeline import conventions as names
 from perf_pipeline.archive.archives import find_archive, list_archives
-from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.archive.errors import ArchiveError, PlaceError
 from perf_pipeline.archive.place import Place, open_place
 from perf_pipeline.archive.pruning import prune
 from perf_pipeline.archive.rebuild import rebuild_store
@@ -211,6 +212,63 @@ class TestPruning:
         assert [one.run_id for one in prune(place, store, project, suites, at(62)).runs] == ["run-3"]
         assert len(list_archives(place).archives) == 2
 
+    def test_makes_room_before_it_writes_anything(
+        self, store: Store, project: Project, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parts.three_runs(project, store)
+        ran(store, "run-4", 40, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        folder = parts.fill_folder(project, "run-4", store)
+        parts.swept(place, store, project)
+        write = type(place).write
+
+        def full(self: Place, path: str, content: bytes) -> None:
+            if "run-4" in path and folder.exists():
+                raise PlaceError("no room")
+            write(self, path, content)
+
+        monkeypatch.setattr(type(place), "write", full)
+        suites = {"multiplayer": ArchivePolicy(runs=0)}
+        assert "run-4" in [one.run_id for one in prune(place, store, project, suites, at(61)).runs]
+
+    def test_in_a_copied_home_leaves_the_folders_of_the_first_home_alone(
+        self, store: Store, project: Project, place: Place, tmp_path: Path
+    ) -> None:
+        parts.three_runs(project, store)
+        original = project.run_folder("run-4")
+        begun(store, "run-4", 40, run_folder=str(original), **parts.DEAD)
+        store.set_outcome("run-4", Outcome.CANCELLED, "cancelled: by a person", at(41))
+        original.mkdir()
+        (original / names.K6_LOG).write_text("of the first home")
+        parts.swept(place, store, project)
+        copied = replace(project, home=tmp_path / "copied")
+        suites = {"multiplayer": ArchivePolicy(runs=0)}
+        assert len(prune(place, store, copied, suites, at(61)).runs) == 2
+        assert (original / names.K6_LOG).read_text() == "of the first home"
+
+    def test_follows_no_link_out_of_the_home(
+        self, store: Store, project: Project, place: Place, tmp_path: Path
+    ) -> None:
+        parts.three_runs(project, store)
+        parts.swept(place, store, project)
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "file").write_text("somebody's")
+        project.run_folder("run-3").symlink_to(tmp_path / "elsewhere")
+        prune(place, store, project, {"multiplayer": ArchivePolicy(runs=0)}, at(61))
+        assert (tmp_path / "elsewhere" / "file").read_text() == "somebody's"
+
+    def test_stops_between_two_runs_when_it_is_told_to(
+        self, store: Store, project: Project, place: Place
+    ) -> None:
+        parts.three_runs(project, store)
+        ran(store, "run-4", 40, {"get_news": Verdict.REGRESSED}, outcome=Outcome.REGRESSED)
+        parts.swept(place, store, project)
+        suites = {"multiplayer": ArchivePolicy(runs=0)}
+        answers = iter([True])
+        done = prune(place, store, project, suites, at(61), keep_going=lambda: next(answers, False))
+        assert (len(done.runs), done.left) == (1, 3)
+        assert "goes another time" in done.kept[-1]
+        assert len(prune(place, store, project, suites, at(62)).runs) == 1
+
     def test_leaves_no_run_that_could_still_enter_a_baseline(
         self, store: Store, project: Project, place: Place
     ) -> None:
@@ -285,8 +343,9 @@ def judged_run(
     return record
 
 
-def again(place: Place, run_id: str, folder: Path) -> Rejudged:
-    return rejudge(place, find_archive(place, run_id), folder, suite_today=lambda _: builders.suite())
+def again(place: Place, run_id: str, folder: Path, *, anew: bool = False) -> Rejudged:
+    archive = find_archive(place, run_id)
+    return rejudge(place, archive, folder, suite_today=lambda _: builders.suite(), anew=anew)
 
 
 class TestARunJudgedAgain:
@@ -335,11 +394,16 @@ class TestARunJudgedAgain:
         parts.swept(place, store, project)
         with pytest.raises(ArchiveError, match="run-3 has nothing to judge, it ended as not_ready"):
             again(place, "run-3", tmp_path / "again")
+        before = again(place, "run-9", tmp_path / "again")
         place.remove_folder(find_archive(place, "run-2").folder)
         with pytest.raises(
             ArchiveError, match="run run-2, which took part in the comparison, is in no archive"
         ):
-            again(place, "run-9", tmp_path / "again")
+            again(place, "run-9", tmp_path / "again", anew=True)
+        assert (before.folder / names.REPORT_HTML).is_file(), (
+            "what was there before stays until there is more"
+        )
+        assert [path.name for path in tmp_path.glob(".again*")] == []
 
 
 class TestOnS3:

@@ -12,6 +12,7 @@ from cli_parts import Project, fill_store, make_project
 from perf_pipeline import conventions as names
 from perf_pipeline.archive.archives import list_archives
 from perf_pipeline.archive.place import open_place
+from perf_pipeline.stack.lock import HostLock
 
 ENDED = ["base-1", "base-2", "slow", "down"]
 
@@ -67,6 +68,33 @@ class TestArchives:
         assert not (project.home / "runs" / "slow").exists()
         left = list_archives(open_place(str(project.home / "archive"))).archives
         assert [one.run_id for one in left] == ["base-1", "base-2", "down"]
+
+    def test_are_verified_and_listed_without_a_store_and_none_is_made(self, project: Project) -> None:
+        for file in project.home.glob(f"{names.STORE_FILE}*"):
+            file.unlink()
+        said = project.call("archive", "verify")
+        assert said.code == 0
+        assert "not here yet" in said.out
+        assert "held against their own manifests alone" in said.out
+        next((project.home / "archive").rglob("slow/manifest.json")).unlink()
+        assert "has no manifest.json" in project.call("archive", "list", "--json").document["problems"][0]
+        assert project.call("archive", "verify").code == 5
+        assert not (project.home / names.STORE_FILE).exists()
+
+    def test_wait_for_the_end_of_a_measurement_unless_they_are_told_not_to(self, project: Project) -> None:
+        shutil.rmtree(project.home / "archive")
+        lock = HostLock(Path(project.environment()[names.ENV_LOCK]))
+        lock.take("measuring")
+        try:
+            for verb in ("sweep", "prune"):
+                said = project.call("archive", verb)
+                assert said.code != 0
+                assert said.line.startswith("perf-pipeline: run measuring")
+                assert "--now does it all the same" in said.line
+            assert not (project.home / "archive").exists()
+            assert "3 runs archived" in project.call("archive", "sweep", "--now").out
+        finally:
+            lock.release()
 
     def test_make_the_store_again(self, project: Project) -> None:
         assert "is not empty" in project.call("archive", "rebuild-store").line

@@ -53,6 +53,11 @@ class TestAManifest:
         with pytest.raises(ValueError, match="leads out of the archive"):
             manifest(files={path: FileEntry(sha256="00", bytes=1)})
 
+    @pytest.mark.parametrize("run_id", ["../..", "..", "a/b", "", ".hidden", "a\\b", "a b", "a\nb"])
+    def test_of_a_run_whose_id_is_no_single_safe_name_is_refused(self, run_id: str) -> None:
+        with pytest.raises(ValueError, match="is no id of a run"):
+            manifest(run_id=run_id)
+
     def test_of_a_newer_version_is_refused_in_one_sentence(self) -> None:
         content = manifests.render(manifest(schema_version=2))
         with pytest.raises(ArchiveError, match=r"a/manifest\.json is perf-pipeline/archive version 2"):
