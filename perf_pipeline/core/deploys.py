@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from perf_pipeline.core.frozen import Frozen
+from perf_pipeline.core.model import Deploy
 from perf_pipeline.core.wording import count
 
 LOOKS_IN_A_ROW = 2
@@ -49,6 +50,7 @@ class Sight(Frozen):
 class Watch(Frozen):
     """What is remembered of a target from one look to the next."""
 
+    place: str | None = None  # where it was looked; None: nowhere yet
     known: str | None = None  # of the last deploy, or what ran when the first look came
     sights: dict[str, Sight] = Field(default_factory=dict)
     alone: str | None = None  # the only visible revision, if it is not the known one
@@ -57,6 +59,10 @@ class Watch(Frozen):
     failing_since: datetime | None = None
     failures: int = 0  # in a row
     warned: bool = False  # a person was told that the source fails
+
+    def at_place(self, place: str) -> Watch:
+        """What is remembered of this place: of another one, which may spell revisions otherwise, nothing."""
+        return self if self.place == place else Watch(place=place)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def observe(
     watch = _with_sights(watch, seen, only, now)
     if _has_settled(watch, now, settle_s) and watch.alone is not None:
         events.append(Deployed(watch.alone, watch.sights[watch.alone].at))
-        watch = Watch(known=watch.alone)
+        watch = Watch(place=watch.place, known=watch.alone)
     return watch, events
 
 
@@ -165,6 +171,29 @@ def _after_answer(watch: Watch) -> tuple[Watch, list[Event]]:
         return watch, []
     events: list[Event] = [Recovered(watch.failing_since, watch.failures)] if watch.warned else []
     return watch.model_copy(update={"failing_since": None, "failures": 0, "warned": False}), events
+
+
+# ------------------------------------------------------------------ which runs measured it
+
+
+@dataclass(frozen=True)
+class MayHaveMeasured:
+    """Runs of this revision that began after ``since`` (None: at any time)."""
+
+    revision: str
+    since: datetime | None
+
+
+def may_have_measured(deploy: Deploy, standing: Iterable[Deploy]) -> MayHaveMeasured:
+    """The runs that may have measured this very deploy, and so are no baseline for its run.
+
+    It may have been there before anybody said so: since another revision was deployed last, of all deploys
+    that are not coalesced. Runs of an earlier deploy of the same revision (A, B, A) are older than that.
+    """
+    others = [
+        one.seen_at for one in standing if one.number < deploy.number and one.revision != deploy.revision
+    ]
+    return MayHaveMeasured(deploy.revision, max(others, default=None))
 
 
 # ------------------------------------------------------------------ in words

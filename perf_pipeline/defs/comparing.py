@@ -71,7 +71,7 @@ def _baseline(
     if earlier.run_ids:
         return store.record(earlier.run_ids[0]).comparison.baseline
     return store.baseline(
-        load.fingerprint, suite.baseline, before=run.compared_before, exclude_run=run.run_id
+        load.fingerprint, suite.baseline, before=run.started_at, exclude_run=run.run_id, deploy=run.deploy
     )
 
 

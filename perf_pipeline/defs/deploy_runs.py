@@ -7,18 +7,19 @@ key, knows what became of that.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunConfig, RunRequest, RunsFilter
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.tags import PRIORITY_TAG, RUN_KEY_TAG
 
 from perf_pipeline.core import model
 from perf_pipeline.core.deploys import again_command
 from perf_pipeline.core.model import Deploy, Outcome
 from perf_pipeline.defs.config import BenchmarkConfig
-from perf_pipeline.defs.ledger import priority_of
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_DEPLOY,
     DAGSTER_TAG_DEPLOY_SOURCE,
@@ -32,6 +33,7 @@ from perf_pipeline.defs.naming import (
     job_name,
     step_key,
 )
+from perf_pipeline.defs.unfinished import QUEUED, unfinished
 from perf_pipeline.deploys.policy import deploys_of, expected_revision
 from perf_pipeline.store.errors import StoreError, UnreachableError
 from perf_pipeline.store.repository import Store, StoredDeploy, StoredRun
@@ -41,10 +43,8 @@ from perf_pipeline.suite import Suite
 MOST_ATTEMPTS = 3
 AGAIN_AFTER = timedelta(seconds=60)  # a host that was busy, a target that was still starting
 NEVER_BEGAN_AFTER = timedelta(minutes=10)  # Dagster starts what a tick asked for within moments
+GONE_AFTER = timedelta(days=1)  # another daemon that says nothing of a run it started
 NOT_MEASURED = "deploy_not_measured"  # kind of the notice
-_RUNS_READ = 50  # the newest ones of a target, to find those under way among them
-_QUEUED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
-_UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
 def deploy_tags(deploy: Deploy | None) -> dict[str, str]:
@@ -67,53 +67,52 @@ class DeployRuns:
         self, store: Store, instance: DagsterInstance, suites: Mapping[str, Suite], now: datetime
     ) -> None:
         self._store, self._instance, self._suites, self._now = store, instance, suites, now
+        # Of its storage: whoever shares that knows the same runs, and nobody else does.
+        self._own_id = cast(SqlRunStorage, instance.run_storage).get_run_storage_id()
 
     def next_step(self, deploy: StoredDeploy) -> RunRequest | str:
         """The run to start for an open deploy now, or what it waits for or has become, as a phrase."""
         if deploy.state is DeployState.LAUNCHED:
-            return self._follow(deploy)
+            return self._follow(deploy) if deploy.launcher == self._own_id else self._leave(deploy)
         why = self._why_not_now(deploy)
         if why:
             return why
-        if not self._store.launch_deploy(deploy, "its run starts", self._now):
+        said = f"its run was started by the daemon on {socket.gethostname()}"
+        if not self._store.launch_deploy(deploy, self._own_id, said, self._now):
             return "another daemon starts its run"
         return self._request(self._store.deploy(deploy.suite, deploy.target, deploy.number))
 
     # ---------------------------------------------------------------- before its run
 
-    def _why_not_now(self, deploy: StoredDeploy) -> str:
-        """Empty: its run may start."""
+    def _why_not_at_all(self, deploy: StoredDeploy) -> str:
+        """Empty: the suite file has what its run needs."""
         suite = self._suites[deploy.suite]
         if deploy.target not in suite.targets:
             return "the suite file has its target no more"
         if deploys_of(suite, deploy.target).profile not in suite.profiles:
             return "the suite file has its profile no more"
-        settled = deploy.seen_at + timedelta(seconds=deploys_of(suite, deploy.target).settle_s)
-        if self._now < settled:
-            return f"settles until {settled:%H:%M:%S} UTC"
-        again = deploy.decided_at + AGAIN_AFTER
-        if deploy.attempts and self._now < again:
-            return f"{deploy.sentence}; attempt {deploy.attempts + 1} starts after {again:%H:%M:%S} UTC"
-        paused = self._store.paused(suite=deploy.suite, target=deploy.target)
-        return paused or self._in_the_way(suite, deploy.target)
-
-    def _in_the_way(self, suite: Suite, target: str) -> str:
-        """A run that is under way on the target, or queued and no less urgent; empty: none is.
-
-        What is less urgent (the nightly) is overtaken in Dagster's queue.
-        """
-        for known in self._store.list_runs(suite=suite.name, target=target, limit=_RUNS_READ):
-            if known.outcome is None:
-                return f"run {known.run_id} is under way"
-        of_job = RunsFilter(job_name=job_name(suite.name), statuses=[*_QUEUED, *_UNDER_WAY])
-        for run in self._instance.get_runs(of_job):
-            if _target_of(run, suite) != target:
-                continue
-            if run.status in _UNDER_WAY:
-                return f"run {run.run_id} is under way"
-            if priority_of(run) >= PRIORITY_DEPLOY:
-                return f"run {run.run_id} is queued before it"
         return ""
+
+    def _why_not_now(self, deploy: StoredDeploy) -> str:
+        """Empty: its run may start."""
+        why = self._why_not_at_all(deploy)
+        if why:
+            return why
+        suite = self._suites[deploy.suite]
+        if deploy.attempts:
+            again = deploy.decided_at + AGAIN_AFTER
+            if self._now < again:
+                return f"{deploy.sentence}; attempt {deploy.attempts + 1} starts after {again:%H:%M:%S} UTC"
+        else:
+            settled = deploy.settles_from + timedelta(seconds=deploys_of(suite, deploy.target).settle_s)
+            if self._now < settled:
+                return f"settles until {settled:%H:%M:%S} UTC"
+        paused = self._store.paused(suite=deploy.suite, target=deploy.target)
+        if paused:
+            return paused
+        # What is queued and less urgent (the nightly) is overtaken.
+        there = unfinished(self._instance, self._store, suite, target=deploy.target, now=self._now)
+        return next(filter(None, (run.before(PRIORITY_DEPLOY) for run in there)), "")
 
     def _request(self, deploy: StoredDeploy) -> RunRequest:
         suite = self._suites[deploy.suite]
@@ -142,37 +141,53 @@ class DeployRuns:
 
     # ---------------------------------------------------------------- after its run was started
 
+    def _leave(self, deploy: StoredDeploy) -> str:
+        """Only the daemon that started its run can ask what became of that."""
+        if self._now - deploy.decided_at < GONE_AFTER:
+            return f"{deploy.sentence}, which follows it"
+        return self._abandon(deploy, None, f"{deploy.sentence}, which has not said since how it ended")
+
     def _follow(self, deploy: StoredDeploy) -> RunRequest | str:
         # The oldest: a re-execution has its parent's tags.
         runs = self._instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: _key(deploy)}))
         run = runs[-1] if runs else None
         if run is None or run.status is DagsterRunStatus.NOT_STARTED:
             if self._now - deploy.decided_at < NEVER_BEGAN_AFTER:
-                return self._request(deploy)  # the daemon ended in between; no second run has the same key
-            return self._abandon(deploy, None, "Dagster never began its run")
+                # The daemon ended in between; no second run has the same key.
+                return self._why_not_at_all(deploy) or self._request(deploy)
+            if run is not None:
+                self._instance.report_run_canceled(run, message="Never began; another run replaces it.")
+            return self._try_again(deploy, None, "Dagster never began its run")
         if not run.is_finished:
-            return f"run {run.run_id} is {'queued' if run.status in _QUEUED else 'under way'}"
+            return f"run {run.run_id} is {'queued' if run.status in QUEUED else 'under way'}"
         return self._settle(deploy, run, self._stored(run.run_id))
 
     def _settle(self, deploy: StoredDeploy, run: DagsterRun, stored: StoredRun | None) -> str:
         """Its run has ended for Dagster; ``stored``: what the store knows of it, None when it never began."""
+        if stored is None and run.status is DagsterRunStatus.CANCELED:
+            return self._abandon(
+                deploy, run.run_id, f"run {run.run_id} was cancelled before it began", tell=False
+            )
         if stored is None:
-            cancelled = run.status is DagsterRunStatus.CANCELED
-            how = "was cancelled before it began" if cancelled else "failed before it began"
-            return self._abandon(deploy, run.run_id, f"run {run.run_id} {how}", tell=not cancelled)
+            return self._try_again(deploy, run.run_id, f"run {run.run_id} failed before it began")
         if stored.outcome is None:
             return f"how run {stored.run_id} ended is not known yet"
         said = f"run {stored.run_id} {stored.sentence or stored.outcome.value}"
         if stored.measured:
             self._store.settle_deploy(deploy, DeployState.MEASURED, said, self._now, stored.run_id)
             return said
-        if stored.outcome is Outcome.NOT_READY and deploy.attempts < MOST_ATTEMPTS:
-            self._store.settle_deploy(deploy, DeployState.PENDING, said, self._now, stored.run_id)
-            return said
-        times = f" (attempt {deploy.attempts} of {MOST_ATTEMPTS})" if deploy.attempts > 1 else ""
-        return self._abandon(
-            deploy, stored.run_id, said + times, tell=stored.outcome is not Outcome.CANCELLED
-        )
+        if stored.outcome is Outcome.NOT_READY:
+            return self._try_again(deploy, stored.run_id, said)
+        return self._abandon(deploy, stored.run_id, said, tell=stored.outcome is not Outcome.CANCELLED)
+
+    def _try_again(self, deploy: StoredDeploy, run_id: str | None, why: str) -> str:
+        """Nothing was sent. After MOST_ATTEMPTS it is given up, unless a later deploy stands for it."""
+        newest = self._store.newest_deploy(deploy.suite, deploy.target)
+        overtaken = newest is not None and newest.number > deploy.number
+        if deploy.attempts >= MOST_ATTEMPTS and not overtaken:
+            return self._abandon(deploy, run_id, f"{why} (attempt {deploy.attempts} of {MOST_ATTEMPTS})")
+        self._store.settle_deploy(deploy, DeployState.PENDING, why, self._now, run_id)
+        return why
 
     def _abandon(self, deploy: StoredDeploy, run_id: str | None, why: str, *, tell: bool = True) -> str:
         """No run follows any more. ``tell``: nobody wanted that, so that a person should know."""
@@ -201,11 +216,3 @@ def _key(deploy: StoredDeploy) -> str:
     """
     attempt = f":{deploy.attempts}" if deploy.attempts > 1 else ""
     return f"{deploy.suite}:{deploy.target}:deploy:{deploy.number}:{deploy.seen_at:%Y%m%dT%H%M%SZ}{attempt}"
-
-
-def _target_of(run: DagsterRun, suite: Suite) -> str:
-    """Of a run that may not have begun, whose tag its first step writes."""
-    document: Any = run.run_config
-    ops = document.get("ops") or {}
-    config = (ops.get(step_key(suite.name, FIRST_STEP)) or {}).get("config") or {}
-    return run.tags.get(DAGSTER_TAG_TARGET) or config.get("target") or suite.default_target

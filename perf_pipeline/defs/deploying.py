@@ -24,9 +24,9 @@ from perf_pipeline.core.deploys import Deployed, Event, Observation, Started, Wa
 from perf_pipeline.defs.deploy_runs import DeployRuns
 from perf_pipeline.defs.lost import find_lost
 from perf_pipeline.defs.parts import Parts, Place
-from perf_pipeline.deploys.policy import deploys_of
+from perf_pipeline.deploys.policy import deploys_of, place_of
 from perf_pipeline.project import Project
-from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.errors import StoreError, UnreachableError
 from perf_pipeline.store.repository import Store
 from perf_pipeline.suite import Suite, Target
 
@@ -82,13 +82,18 @@ def _tick(
 ) -> tuple[list[RunRequest], list[str]]:
     """The runs to start, and one sentence for each target that is watched or has a deploy that waits."""
     said = _look(store, suites, parts, clock)
-    find_lost(store, clock())
+    find_lost(store, clock(), suites)
     runs = DeployRuns(store, instance, suites, clock())
     requests = []
     for deploy in store.open_deploys():
         if deploy.suite not in suites:
             continue  # of another project that shares the store
-        found = runs.next_step(deploy)
+        try:
+            found = runs.next_step(deploy)
+        except UnreachableError:
+            raise
+        except StoreError as error:  # one that cannot be read must not keep the others from their runs
+            found = str(error)
         if isinstance(found, RunRequest):
             requests.append(found)
             found = "its run starts"
@@ -107,12 +112,29 @@ def _look(
                 watched[suite.name, target.name] = target
     said = []
     for place, observation in parts.look_for_deploys(watched).items():
-        deploys = deploys_of(suites[place[0]], place[1])
-        watch, events = store.look(
-            *place, observation, source=deploys.source, settle_s=deploys.settle_s, at=clock()
-        )
-        said.append(f"{place[0]} on {place[1]}: {_words(watch, events, observation, deploys.settle_s)}")
+        try:
+            found = _take(store, suites[place[0]], place[1], observation, clock())
+        except UnreachableError:
+            raise
+        except StoreError as error:  # nor may one target hide the others
+            found = str(error)
+        said.append(f"{place[0]} on {place[1]}: {found}")
     return said
+
+
+def _take(store: Store, suite: Suite, target: str, observation: Observation, now: datetime) -> str:
+    """What one look tells, in words; the store has it then."""
+    deploys = deploys_of(suite, target)
+    watch, events = store.look(
+        suite.name,
+        target,
+        observation,
+        source=deploys.source,
+        place=place_of(suite.targets[target]),
+        settle_s=deploys.settle_s,
+        at=now,
+    )
+    return _words(watch, events, observation, deploys.settle_s)
 
 
 def _is_due(store: Store, suite: Suite, target: Target, parts: Parts, now: datetime) -> bool:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from dagster import (
@@ -22,7 +22,6 @@ from dagster import (
     ResourceDefinition,
 )
 from dagster._core.errors import DagsterRunNotFoundError
-from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.interrupts import capture_interrupts
 
 from perf_pipeline.core.baseline import BaselineDecision
@@ -30,18 +29,20 @@ from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
 from perf_pipeline.defs.cancelling import terminable_by_itself
 from perf_pipeline.defs.collecting import keep_end
 from perf_pipeline.defs.ending import how_it_ended
-from perf_pipeline.defs.lost import find_lost, keep_record
+from perf_pipeline.defs.kept import keep_outcome, keep_record
+from perf_pipeline.defs.lost import find_lost, longest
 from perf_pipeline.defs.naming import (
+    DAGSTER_TAG_DUE,
     DAGSTER_TAG_OUTCOME,
     DAGSTER_TAG_PROFILE,
     DAGSTER_TAG_TARGET,
     LOAD_STEP,
-    PRIORITY_PERSON,
     step_name,
 )
 from perf_pipeline.defs.owner import own
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.telling import tell_outcome
+from perf_pipeline.defs.unfinished import priority_of
 from perf_pipeline.defs.values import benchmark_id
 from perf_pipeline.processes import started
 from perf_pipeline.project import Project
@@ -50,8 +51,6 @@ from perf_pipeline.store.errors import BusyError, StoreError, surely
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import BaselinePolicy, Suite, Target
-
-AROUND_THE_LOAD_S = 3600.0  # more than set-up and judgement take: a run that is older has died
 
 CANCEL_MESSAGE = "Interrupted; everything that was started has been stopped."
 
@@ -73,10 +72,9 @@ class Ledger:
         """The load is about to begin: no other may, on this host or against this target.
 
         Earlier benchmarks of this host whose process died are ``lost``. Raises BusyError when another one is
-        under way or comes first; nothing of this one is stored then.
+        under way or comes first, SupersededError when this one is not needed; nothing of it is stored then.
         """
-        longest = timedelta(seconds=target.max_duration_s + AROUND_THE_LOAD_S)
-        self._own(request, target.base_url, exclusive=True, elsewhere_since=_now() - longest)
+        self._own(request, target.base_url, exclusive=True, elsewhere_since=_now() - longest(target))
 
     def wait_in_line(self, request: RunRequest, target: Target, for_whom: str) -> None:
         """Store that this benchmark waits for its turn. It keeps nobody out, and comes before later ones."""
@@ -117,6 +115,7 @@ class Ledger:
                 elsewhere_since=elsewhere_since,
                 waits=waits,
                 priority=priority_of(self.run),
+                due=_due(self.run),
             )
             surely(begin)
         except BusyError:
@@ -181,18 +180,26 @@ class Ledger:
         if interrupted and run is not None and run.status is DagsterRunStatus.STARTED:
             # Otherwise Dagster takes an interrupt that it did not send itself for a failure.
             self.instance.report_run_canceling(run, message=CANCEL_MESSAGE)
-        if known is None:
-            return
-        if known.outcome is not None:
+        if known is not None and known.outcome is not None:
             self._tag({DAGSTER_TAG_OUTCOME: known.outcome.value})
         elif not self.owned:
             return  # whoever is at it will say how it ended
         elif interrupted:
-            self.end(Outcome.CANCELLED, f"the run was ended {failure or 'after its last step'}")
+            where = failure or "after its last step"
+            self._end_or_keep(known, Outcome.CANCELLED, f"the run was ended {where}")
         elif failure:
-            self.end(Outcome.INVALID, failure)
-        else:
+            self._end_or_keep(known, Outcome.INVALID, failure)
+        elif known is not None:
             self.end(Outcome.CANCELLED, "only some steps were selected, and run_report was not among them")
+
+    def _end_or_keep(self, known: StoredRun | None, outcome: Outcome, sentence: str) -> None:
+        """Into the run's folder where the store is away: whoever finds this run lost takes it from there."""
+        if known is not None:
+            with suppress(StoreError):
+                self.end(outcome, sentence)
+                return
+        folder = self.project.run_folder(self.run_id)
+        keep_outcome(folder, self.run_id, outcome, f"{outcome.value}: {sentence}")
 
     def _tag(self, tags: dict[str, str]) -> None:
         """Shown in the UI's list of runs, which can be filtered by them, unless it was deleted there."""
@@ -200,12 +207,10 @@ class Ledger:
             self.instance.add_run_tags(self.run.run_id, tags)
 
 
-def priority_of(run: DagsterRun) -> int:
-    """As Dagster's queue reads it: the higher begins first."""
-    try:
-        return int(run.tags.get(PRIORITY_TAG, PRIORITY_PERSON))
-    except ValueError:
-        return PRIORITY_PERSON
+def _due(run: DagsterRun) -> datetime | None:
+    """Of a schedule's run; None: any other, such as a re-execution, which has its tags and a person wants."""
+    said = run.tags.get(DAGSTER_TAG_DUE) if run.parent_run_id is None else None
+    return datetime.fromisoformat(said) if said else None
 
 
 def ledger_resource(project: Project, parts: Parts, suites: Sequence[Suite]) -> ResourceDefinition:

@@ -8,6 +8,7 @@ DAGSTER_TAG_TARGET = "perf/target"
 DAGSTER_TAG_PROFILE = "perf/profile"
 DAGSTER_TAG_OUTCOME = "perf/outcome"
 DAGSTER_TAG_LAUNCHED_BY = "perf/launched_by"
+DAGSTER_TAG_DUE = "perf/due"  # when a schedule's run was due
 DAGSTER_TAG_SERIES = "perf/series"  # id of the first run; of a run that confirms it
 DAGSTER_TAG_SERIES_NUMBER = "perf/series_number"
 DAGSTER_TAG_DEPLOY = "perf/deploy"  # number of the deploy that it follows

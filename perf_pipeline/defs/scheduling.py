@@ -23,6 +23,7 @@ from dagster._core.storage.tags import PRIORITY_TAG
 
 from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.naming import (
+    DAGSTER_TAG_DUE,
     DAGSTER_TAG_LAUNCHED_BY,
     DAGSTER_TAG_PROFILE,
     DAGSTER_TAG_SUITE,
@@ -33,7 +34,7 @@ from perf_pipeline.defs.naming import (
     schedule_name,
     step_key,
 )
-from perf_pipeline.defs.unfinished import unfinished
+from perf_pipeline.defs.unfinished import Phase, unfinished
 from perf_pipeline.project import Project
 from perf_pipeline.store.errors import StoreError
 from perf_pipeline.store.repository import Store
@@ -58,10 +59,15 @@ def _definition(
     suite: Suite, target: str, schedule: Schedule, job: UnresolvedAssetJobDefinition, project: Project
 ) -> ScheduleDefinition:
     def evaluate(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        now = datetime.now(UTC)
         try:
             with Store(project.store_url) as store:
                 paused = store.paused(suite=suite.name, target=target)
-                other = unfinished(context.instance, store, suite, target=target, profile=schedule.profile)
+                found = unfinished(context.instance, store, suite, target=target, now=now)
+            will_measure = (
+                run for run in found if run.profile == schedule.profile and run.phase is not Phase.ENDING
+            )
+            other = next(will_measure, None)
         except StoreError as error:
             # A tick is not asked again. The run's first step looks once more, waits, and obeys the pause.
             context.log.warning(f"The run starts without a look at the store: {error}")
@@ -72,7 +78,7 @@ def _definition(
             return SkipReason(
                 f"{other.sentence}: it measures {schedule.profile} of {suite.name} on {target} already"
             )
-        return _request(suite, target, schedule, due=context.scheduled_execution_time, now=datetime.now(UTC))
+        return _request(suite, target, schedule, due=context.scheduled_execution_time, now=now)
 
     state = "" if schedule.enabled else " Off until it is switched on here, or in the suite file."
     return ScheduleDefinition(
@@ -92,12 +98,14 @@ def _request(suite: Suite, target: str, schedule: Schedule, *, due: datetime, no
     config = BenchmarkConfig(
         target=target, profile=schedule.profile, note=note_of(schedule, due=due, now=now)
     )
+    due_at = due.astimezone(UTC).isoformat()
     return RunRequest(
-        run_key=due.astimezone(UTC).isoformat(),  # one run for each time it is due, whatever happens
+        run_key=due_at,  # one run for each time it is due, whatever happens
         job_name=job_name(suite.name),
         run_config=RunConfig(ops={step_key(suite.name, FIRST_STEP): config}),
         tags={
             **_tags(suite.name, target, schedule),
+            DAGSTER_TAG_DUE: due_at,  # its first step asks what was measured since
             DAGSTER_TAG_LAUNCHED_BY: f"schedule {schedule.name}",
             PRIORITY_TAG: str(PRIORITY_SCHEDULE),
         },

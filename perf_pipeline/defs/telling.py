@@ -149,12 +149,12 @@ def invalid_of_last(store: Store, run: StoredRun) -> int:
 def _band(suite: Suite, stack: StackState, store: Store, parts: Parts) -> BaselineBand:
     """Of the runs that this one will be compared with."""
     fingerprint = parts.fingerprint(suite=suite, stack=stack)
-    deploy = stack.request.deploy
     ref = store.baseline(
         fingerprint,
         suite.baseline,
-        before=deploy.seen_at if deploy else None,
+        before=None,
         exclude_run=stack.run_id,
+        deploy=stack.request.deploy,
     )
     figures = []
     for run_id in ref.run_ids if ref else []:

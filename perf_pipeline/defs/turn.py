@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from perf_pipeline.core.model import RunRequest
-from perf_pipeline.defs.ledger import AROUND_THE_LOAD_S, Ledger
+from perf_pipeline.defs.ledger import Ledger
+from perf_pipeline.defs.lost import longest
 from perf_pipeline.defs.running_stack import RunningStack
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.errors import BusyError, SupersededError
@@ -27,7 +28,7 @@ _HINT = "; `perf-pipeline run --wait 30m` waits for it"
 
 def longest_wait_s(suite: Suite) -> float:
     """As long as the longest run of the suite can take, with all that is around its load."""
-    return max(target.max_duration_s for target in suite.targets.values()) + AROUND_THE_LOAD_S
+    return max(longest(target) for target in suite.targets.values()).total_seconds()
 
 
 def begin_in_turn(

@@ -1,28 +1,43 @@
-"""Runs that are queued or under way: here in Dagster, and, by the store that hosts share, elsewhere."""
+"""Runs that are queued, wait in line or are under way: here in Dagster, and, by the shared store, elsewhere.
+
+Who starts runs asks here what is in the way at this moment: schedules, deploys, confirmations.
+"""
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import PRIORITY_TAG
 
+from perf_pipeline.defs.lost import has_died, longest
 from perf_pipeline.defs.naming import (
     DAGSTER_TAG_PROFILE,
-    DAGSTER_TAG_SUITE,
     DAGSTER_TAG_TARGET,
     FIRST_STEP,
+    PRIORITY_PERSON,
+    job_name,
     step_key,
 )
-from perf_pipeline.processes import is_alive
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite
 
-_WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
-_AT_IT = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]  # not one that is being cancelled
-_RUNS_READ = 50  # the newest of the store: one that is under way is among them
+QUEUED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED]
+_UNFINISHED = [*QUEUED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+class Phase(StrEnum):
+    """How far it has come, as the end of a sentence."""
+
+    QUEUED = "is queued"
+    WAITS = "waits for its turn"  # in its first step
+    UNDER_WAY = "is under way"
+    ENDING = "is being cancelled"
 
 
 @dataclass(frozen=True)
@@ -30,31 +45,56 @@ class Unfinished:
     """A run that will measure, or measures at this moment."""
 
     run_id: str
-    queued: bool  # it has not begun
+    profile: str
+    phase: Phase
+    priority: int
 
     @property
     def sentence(self) -> str:
-        return f"run {self.run_id} {'is queued' if self.queued else 'is under way'}"
+        return f"run {self.run_id} {self.phase.value}"
+
+    def before(self, priority: int) -> str:
+        """How it is in the way of a run of this priority, which would begin later; empty: it is not."""
+        if self.phase in (Phase.UNDER_WAY, Phase.ENDING):
+            return f"run {self.run_id} is under way"
+        if self.priority < priority:
+            return ""
+        return f"run {self.run_id} {'is queued' if self.phase is Phase.QUEUED else 'waits'} before it"
 
 
 def unfinished(
-    instance: DagsterInstance, store: Store, suite: Suite, *, target: str, profile: str
-) -> Unfinished | None:
-    """The oldest unfinished run of this suite, target and profile; None: there is none. Raises StoreError."""
-    of_suite = RunsFilter(statuses=[*_WAITING, *_AT_IT], tags={DAGSTER_TAG_SUITE: suite.name})
-    for run in instance.get_runs(of_suite, ascending=True):
-        if _measures(run, suite) == (target, profile):
-            return Unfinished(run.run_id, queued=run.status in _WAITING)
-    of_target = store.list_runs(suite=suite.name, target=target, profile=profile, limit=_RUNS_READ)
-    for stored in reversed(of_target):
-        if stored.outcome is None and not _has_died(stored):
-            return Unfinished(stored.run_id, queued=bool(stored.waits))
-    return None
+    instance: DagsterInstance, store: Store, suite: Suite, *, target: str, now: datetime
+) -> list[Unfinished]:
+    """Of one target of a suite, the oldest of each kind first. Raises StoreError."""
+    limit = longest(suite.targets[target])
+    of_target = (run for run in store.unfinished_runs() if (run.suite, run.target) == (suite.name, target))
+    stored = alive(of_target, limit, now)
+    known = {run.run_id for run in stored}
+    of_suite = RunsFilter(job_name=job_name(suite.name), statuses=_UNFINISHED)
+    return [
+        *stored,
+        *(
+            Unfinished(run.run_id, profile, _phase(run), priority_of(run))
+            for run in instance.get_runs(of_suite, ascending=True)
+            for where, profile in [_measures(run, suite)]
+            if where == target and (run.root_run_id or run.run_id) not in known
+        ),
+    ]
 
 
-def _has_died(run: StoredRun) -> bool:
-    """Whoever starts the next run marks it as lost. Of one on another host nothing is known here."""
-    return run.host == socket.gethostname() and not is_alive(run.owner_pid, run.owner_started)
+def alive(runs: Iterable[StoredRun], limit: timedelta, now: datetime) -> list[Unfinished]:
+    """Unfinished runs of the store without those that have died; ``limit``: the longest that one may take."""
+    return [
+        Unfinished(run.run_id, run.profile, Phase.WAITS if run.waits else Phase.UNDER_WAY, run.priority)
+        for run in runs
+        if not has_died(run, limit, now)
+    ]
+
+
+def _phase(run: DagsterRun) -> Phase:
+    if run.status is DagsterRunStatus.CANCELING:
+        return Phase.ENDING
+    return Phase.QUEUED if run.status in QUEUED else Phase.UNDER_WAY
 
 
 def _measures(run: DagsterRun, suite: Suite) -> tuple[str, str]:
@@ -65,3 +105,11 @@ def _measures(run: DagsterRun, suite: Suite) -> tuple[str, str]:
         run.tags.get(DAGSTER_TAG_TARGET) or config.get("target") or suite.default_target,
         run.tags.get(DAGSTER_TAG_PROFILE) or config.get("profile") or suite.default_profile,
     )
+
+
+def priority_of(run: DagsterRun) -> int:
+    """As Dagster's queue reads it: the higher begins first."""
+    try:
+        return int(run.tags.get(PRIORITY_TAG, PRIORITY_PERSON))
+    except ValueError:
+        return PRIORITY_PERSON

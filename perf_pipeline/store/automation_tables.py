@@ -29,6 +29,7 @@ class DeployRow(Base):
     state: Mapped[str]  # values.DeployState
     sentence: Mapped[str]  # why it is in that state
     attempts: Mapped[int]  # runs that were started after it
+    launcher: Mapped[str | None]  # id of the Dagster instance that started the last one and follows it
     run_id: Mapped[str | None]  # of the last attempt, once it is known
     decided_at: Mapped[datetime]  # since when it is in that state
 

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from perf_pipeline.core.baseline import Waiting
+from perf_pipeline.core.deploys import may_have_measured
 from perf_pipeline.core.judgement import BaselineRef
-from perf_pipeline.core.model import VALID, Fingerprint
+from perf_pipeline.core.model import VALID, Deploy, Fingerprint
 from perf_pipeline.core.signs import Signs
+from perf_pipeline.store.automation_tables import DeployRow
 from perf_pipeline.store.baseline_sets import AUTOMATIC, PINNED
 from perf_pipeline.store.database import Database
-from perf_pipeline.store.mapping import baseline_member, promotion
+from perf_pipeline.store.deploy_queries import standing
+from perf_pipeline.store.mapping import baseline_member, promotion, stored_deploy
 from perf_pipeline.store.tables import BaselineRow, MemberRow, PromotionRow, RunRow
 from perf_pipeline.store.values import BaselineMember, Promotion, StoredBaseline
 from perf_pipeline.suite import BaselinePolicy
@@ -35,13 +38,15 @@ class BaselineReads(Database):
         *,
         before: datetime | None,
         exclude_run: str | None,
+        deploy: Deploy | None = None,
     ) -> BaselineRef | None:
         """The runs to compare with, oldest first; None: there is no baseline.
 
         A pinned set is taken as it is, however small. Else the newest ``policy.keep`` accepted runs, None
         when they are fewer than ``policy.minimum``. ``before`` leaves out automatic members that started
         later: a report made again does not compare a run with its successors. ``exclude_run`` is the
-        candidate itself. Raises StoreError.
+        candidate itself. ``deploy``, which it follows, leaves out automatic members that may have measured
+        that. Raises StoreError.
         """
         query = _members_in_force(fingerprint.key()).order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
         if exclude_run is not None:
@@ -50,6 +55,9 @@ class BaselineReads(Database):
         if before is not None:
             accepted = accepted.where(RunRow.started_at < before)
         with self._reading() as session:
+            if deploy is not None:
+                place = fingerprint.suite, fingerprint.target
+                accepted = accepted.where(*_before(deploy, session.scalars(standing(*place)).all()))
             pinned = session.scalars(query.where(BaselineRow.mode == PINNED)).all()
             if pinned:
                 return _ref(PINNED, pinned[::-1])
@@ -168,6 +176,15 @@ def _members_in_force(fingerprint_key: str) -> Select[tuple[RunRow]]:
             MemberRow.removed_at.is_(None),
         )
     )
+
+
+def _before(deploy: Deploy, known: Sequence[DeployRow]) -> list[ColumnElement[bool]]:
+    """Conditions of runs from before a deploy."""
+    measured = may_have_measured(deploy, [stored_deploy(row).as_deploy for row in known])
+    other = or_(RunRow.revision.is_(None), RunRow.revision != measured.revision)
+    if measured.since is not None:
+        other = or_(other, RunRow.started_at <= measured.since)
+    return [RunRow.started_at < deploy.seen_at, other]
 
 
 def _members() -> Select[tuple[BaselineRow, MemberRow, RunRow]]:

@@ -50,6 +50,7 @@ def stored_run(row: RunRow, *, measured: bool, in_baseline: bool) -> StoredRun:
         asks=row.asks or "",
         deploy=Deploy.model_validate(row.deploy) if row.deploy else None,
         waits=row.waits or "",
+        priority=row.priority or 0,
         measured=measured,
         in_baseline=in_baseline,
     )
@@ -168,6 +169,7 @@ def stored_deploy(row: DeployRow) -> StoredDeploy:
         state=DeployState(row.state),
         sentence=row.sentence,
         attempts=row.attempts,
+        launcher=row.launcher,
         run_id=row.run_id,
         decided_at=row.decided_at,
     )

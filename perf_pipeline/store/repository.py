@@ -12,6 +12,7 @@ from perf_pipeline.store.baseline_reads import BaselineReads
 from perf_pipeline.store.baseline_writes import BaselineWrites
 from perf_pipeline.store.deploys import Deploys
 from perf_pipeline.store.errors import BusyError, StoreError
+from perf_pipeline.store.lost_runs import LostRuns
 from perf_pipeline.store.notices import Notices
 from perf_pipeline.store.pauses import Pauses
 from perf_pipeline.store.rows import Rows
@@ -43,5 +44,7 @@ __all__ = [
 ]
 
 
-class Store(RunStore, SeriesReads, BaselineReads, BaselineWrites, Archives, Rows, Notices, Pauses, Deploys):
+class Store(
+    RunStore, LostRuns, SeriesReads, BaselineReads, BaselineWrites, Archives, Rows, Notices, Pauses, Deploys
+):
     """Use as a context manager, or call ``close()``."""

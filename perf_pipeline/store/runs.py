@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -18,10 +17,9 @@ from perf_pipeline.store.mapping import (
     first,
     outcome_of,
     record_json,
-    stored_run,
 )
+from perf_pipeline.store.overtaken import refuse_not_needed
 from perf_pipeline.store.run_queries import stored_runs, stored_runs_query
-from perf_pipeline.store.series import refuse_superseded
 from perf_pipeline.store.tables import EndpointResultRow, RunRow
 from perf_pipeline.store.turns import refuse_out_of_turn
 from perf_pipeline.store.values import EndpointPoint, StoredRun
@@ -47,6 +45,7 @@ class RunStore(Database):
         elsewhere_since: datetime | None = None,
         waits: str | None = None,
         priority: int = 0,
+        due: datetime | None = None,
     ) -> None:
         """Write down that a run has begun, owned by one process (pid and its start in Unix seconds).
 
@@ -55,15 +54,16 @@ class RunStore(Database):
         until ``save_record`` replaces it.
 
         ``exclusive``: raises BusyError when another run is under way on this host or against this base URL,
-        or waits on this host with a higher ``priority`` or longer, and SupersededError when the run would
-        confirm one that asks for no further run; call ``mark_lost`` first, so that a dead run does not block.
+        or waits on this host with a higher ``priority`` or longer, and SupersededError when it is not needed
+        any more: it would confirm one that asks for no further run, a later deploy has come, or what was
+        ``due`` has been measured since; call ``mark_lost`` first, so that a dead run does not block.
         Whether one on another host still lives cannot be seen: one that began before ``elsewhere_since`` is
         taken for dead. ``waits``: it has not begun, but waits in line for whom this names; its time starts
         anew when it begins. Raises StoreError.
         """
         with self._writing() as session:
             if exclusive:
-                refuse_superseded(session, run_id, request)
+                refuse_not_needed(session, run_id, request, due=due, elsewhere_since=elsewhere_since)
                 refuse_out_of_turn(
                     session,
                     run_id,
@@ -107,31 +107,6 @@ class RunStore(Database):
         """
         with self._writing() as session:
             save(session, record, at)
-
-    def mark_lost(self, is_alive: Callable[[int, float], bool], host: str, at: datetime) -> list[StoredRun]:
-        """Give the outcome ``lost`` to running runs of ``host`` whose process is gone; returns them.
-
-        ``is_alive(pid, started)`` says whether that very process still runs. Raises StoreError.
-        """
-        running = select(RunRow).where(RunRow.outcome.is_(None), RunRow.host == host)
-        with self._reading() as session:
-            owners = [(row.run_id, row.owner_pid, row.owner_started) for row in session.scalars(running)]
-        gone = [owner for owner in owners if not is_alive(owner[1], owner[2])]
-        lost = []
-        with self._writing() as session:
-            for run_id, pid, started in gone:
-                # Asked again under the lock: it may have ended, or a re-execution taken it over, meanwhile.
-                row = session.scalars(
-                    running.where(
-                        RunRow.run_id == run_id, RunRow.owner_pid == pid, RunRow.owner_started == started
-                    )
-                ).one_or_none()
-                if row is None:
-                    continue
-                row.outcome, row.ended_at, row.waits = Outcome.LOST.value, at, None
-                row.sentence = f"lost: its process (pid {pid} on {host}) ended without saying how."
-                lost.append(stored_run(row, measured=False, in_baseline=False))
-        return lost
 
     def list_runs(
         self,

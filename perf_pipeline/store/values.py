@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from perf_pipeline.core.deploys import MARKER
 from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.core.judgement import Verdict
 from perf_pipeline.core.model import Deploy, Fingerprint, FollowUp, Outcome, SloStatus
@@ -35,6 +36,7 @@ class StoredRun(Frozen):
     asks: str = ""  # why one more run of the series was asked for; empty: its outcome is final
     deploy: Deploy | None = None  # that started it
     waits: str = ""  # whom it waits for before it begins; empty: it has begun
+    priority: int = 0  # of one that waits: the higher begins first
     measured: bool  # a RunRecord is stored
     in_baseline: bool  # counts in a baseline at this moment
 
@@ -42,13 +44,6 @@ class StoredRun(Frozen):
     def series(self) -> str:
         """Id of the first run of its series, which may be itself."""
         return self.confirms or self.run_id
-
-    @property
-    def compared_before(self) -> datetime:
-        """Runs that began later are no baseline for it: later ones, and those that may have measured the
-        deploy that it follows before that counted.
-        """
-        return min(self.started_at, self.deploy.seen_at) if self.deploy else self.started_at
 
 
 class EndpointPoint(Frozen):
@@ -184,8 +179,14 @@ class StoredDeploy(Frozen):
     state: DeployState
     sentence: str  # why it is in that state
     attempts: int  # runs that were started after it
+    launcher: str | None = None  # id of the Dagster instance that started the last one and follows it
     run_id: str | None  # of the last attempt, once it is known
     decided_at: datetime  # since when it is in that state
+
+    @property
+    def settles_from(self) -> datetime:
+        """Of a marker since it was told, which of a repeat is later than the deploy was seen."""
+        return self.decided_at if self.source == MARKER else self.seen_at
 
     @property
     def as_deploy(self) -> Deploy:

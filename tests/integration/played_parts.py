@@ -34,6 +34,8 @@ STEPS = [
     "run_report",
 ]
 
+ELSEWHERE = "http://shop.example"
+
 Break = Callable[[], Any]
 
 
@@ -170,6 +172,14 @@ class World:
         ended = self.instance.get_run_by_id(run.run_id)
         assert ended is not None
         return ended
+
+    def target_elsewhere(self, **more: Any) -> None:
+        """From now on ``local`` is a target that others deploy, and that need not tell what it runs."""
+        target = self.suite.targets["local"].model_copy(update={"base_url": ELSEWHERE, **more})
+        self.suite = self.suite.model_copy(
+            update={"targets": {"local": target}, "allowed_origins": (ELSEWHERE,)}
+        )
+        (self.suite.folder / names.SUITE_JSON).write_text(suite_json(self.suite))
 
     def stored(self, run_id: str) -> StoredRun:
         with Store(self.project.store_url) as store:

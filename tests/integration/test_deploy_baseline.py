@@ -29,15 +29,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def asked(deploy: bool = True) -> RunRequest:
-    told = Deploy(number=1, revision="b", previous_revision="a", source="version", seen_at=at(SEEN_AT))
+def asked(deploy: bool = True, *, revision: str = "b", number: int = 1) -> RunRequest:
+    told = Deploy(
+        number=number, revision=revision, previous_revision="a", source="version", seen_at=at(SEEN_AT)
+    )
     return RunRequest(
         suite="multiplayer", target="local", profile="standard", deploy=told if deploy else None
     )
 
 
-def compared_with(store: Store, *, deploy: bool = True) -> list[str]:
-    begun(store, RUN, 9, request=asked(deploy))
+def compared_with(store: Store, *, deploy: bool = True, revision: str = "b", number: int = 1) -> list[str]:
+    begun(store, RUN, 9, request=asked(deploy, revision=revision, number=number))
     comparison = compare_with_baseline(
         suite=suite(),
         load=load_result(run_id=RUN, started_at=at(9)),
@@ -64,6 +66,23 @@ class TestARunAfterADeploy:
         for minute in (1, 3, 5):
             ran(store, f"run-{minute}", minute)
         assert compared_with(store, deploy=False) == ["run-1", "run-3", "run-5"]
+
+    def test_is_not_compared_with_its_own_revision_that_ran_before_anybody_said_so(
+        self, store: Store
+    ) -> None:
+        for minute in (1, 2, 3):
+            ran(store, f"run-{minute}", minute)  # of rev-of-run-1, ...
+        assert compared_with(store, revision="rev-of-run-3") == ["run-1", "run-2"]
+
+    def test_that_goes_back_is_compared_with_what_its_revision_was_before(self, store: Store) -> None:
+        place = ("multiplayer", "local")
+        for minute, revision in ((0, "rev-of-run-1"), (2, "b"), (4, "rev-of-run-1")):
+            store.mark_deploy(*place, revision, note="", at=at(minute))
+            deploy = store.open_deploys()[-1]
+            store.launch_deploy(deploy, "here", "", at(minute))
+        for minute in (1, 3):
+            ran(store, f"run-{minute}", minute)
+        assert compared_with(store, revision="rev-of-run-1", number=3) == ["run-1", "run-3"]
 
     def test_keeps_its_deploy_in_the_run_that_confirms_it(self, store: Store) -> None:
         begun(store, RUN, 9, request=asked())

@@ -5,6 +5,8 @@ A run is not executed here; it is written into Dagster's storage and into the st
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,11 +32,13 @@ from perf_pipeline.core.model import Deploy, Outcome
 from perf_pipeline.core.model import RunRequest as Asked
 from perf_pipeline.defs.build import build_definitions
 from perf_pipeline.defs.config import BenchmarkConfig
+from perf_pipeline.defs.deploy_runs import DeployRuns
 from perf_pipeline.defs.deploying import NOTHING, SENSOR, deploy_sensor
 from perf_pipeline.defs.origin import ATTRIBUTE, MODULE
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.project import Project
-from perf_pipeline.store.repository import Store, StoredDeploy
+from perf_pipeline.store.repository import Store, StoredDeploy, StoreError
+from perf_pipeline.store.values import DeployState
 from perf_pipeline.suite import Deploys, DeploySource, JsonPlace, Suite, Target
 
 PLACE = ("multiplayer", "staging")
@@ -120,7 +124,7 @@ class World:
             self.store.set_outcome(run_id, outcome, f"{outcome.value}: so it ended", self.now)
         return run_id
 
-    def begun(self, run_id: str) -> None:
+    def begun(self, run_id: str, **more: Any) -> None:
         self.store.begin_run(
             run_id=run_id,
             request=Asked(suite="multiplayer", target="staging", profile="smoke"),
@@ -129,6 +133,7 @@ class World:
             owner_started=1.0,
             host="elsewhere",
             at=self.now,
+            **more,
         )
 
 
@@ -197,6 +202,19 @@ class TestANewRevision:
         assert config["note"] == "CI"
 
 
+class TestAnotherPlaceInTheSuiteFile:
+    def test_is_where_the_target_starts_from_and_no_deploy(self, world: World) -> None:
+        world.tick()
+        world.server.answers["/build"] = misbehaving.says({"commit": "abc1234"})
+        place = JsonPlace(path="/build", pointer="/commit")
+        target = staging(world.server.url)
+        deploys = target.deploys.model_copy(update={"version": place}) if target.deploys else None
+        world.suites = [suite(targets={"staging": target.model_copy(update={"deploys": deploys})})]
+        assert str(world.tick()).endswith("runs abc1234 at the first look, which is no deploy")
+        assert str(world.tick(4)).endswith("runs abc1234, as before")
+        assert world.store.list_deploys() == []
+
+
 class TestASourceThatFails:
     def test_is_a_skip_with_its_reason_and_one_notice(self, world: World) -> None:
         world.tick()
@@ -239,6 +257,28 @@ class TestADeployThatWaits:
         assert "deploy 1 (1.5.0): run another is under way" in str(world.tick(2))
         world.store.set_outcome("another", Outcome.CANCELLED, "cancelled", world.now)
         assert world.asked().tags["perf/deploy"] == "1"
+
+    def test_does_not_wait_for_one_on_another_host_that_is_older_than_any_can_be(self, world: World) -> None:
+        world.begun("silent")
+        world.now += timedelta(hours=1, minutes=11)  # its target allows ten minutes of load
+        world.mark("1.5.0")
+        assert world.asked(2).tags["perf/deploy"] == "1"
+        silent = world.store.find_run("silent")
+        assert silent.sentence == (
+            "lost: its process (pid 1 on elsewhere) has said nothing for 70 minutes, the longest that it may "
+            "take: it counts as dead."
+        )
+
+    def test_goes_before_one_that_waits_in_its_first_step_and_is_less_urgent(self, world: World) -> None:
+        world.mark("1.5.0")
+        world.begun("nightly", waits="somebody", priority=-20)
+        assert world.asked(2).tags["perf/deploy"] == "1"
+
+    def test_waits_for_one_that_waits_in_its_first_step_and_comes_first(self, world: World) -> None:
+        world.mark("1.5.0")
+        run_id = world.dagster_run(DagsterRunStatus.STARTED, tags={"perf/target": "staging"})
+        world.begun(run_id, waits="somebody", priority=0)
+        assert f"deploy 1 (1.5.0): run {run_id} waits before it" in str(world.tick(2))
 
     @pytest.mark.parametrize(
         ("status", "said"),
@@ -300,17 +340,36 @@ class TestTheRunOfADeploy:
         assert world.asked().run_key == first.run_key
         assert world.deploy(1).attempts == 1
 
-    def test_that_dagster_never_began_is_given_up_with_a_notice(self, world: World) -> None:
+    def test_that_dagster_never_began_is_attempted_again_and_then_given_up_with_a_notice(
+        self, world: World
+    ) -> None:
         world.mark("1.5.0")
-        world.asked(2)
-        world.now += timedelta(minutes=10)
-        world.tick()
+        keys = []
+        for _ in range(3):
+            keys.append(world.asked(3).run_key)
+            world.now += timedelta(minutes=10)
+            world.tick()
+        assert len({*keys}) == 3
         assert world.deploy(1).state.value == "abandoned"
         (notice,) = world.store.notices(since=STARTED, kind="deploy_not_measured")
         assert notice.sentence == (
-            "deploy 1 of multiplayer on staging (1.5.0) was not measured: Dagster never began its run; "
+            "deploy 1 of multiplayer on staging (1.5.0) was not measured: Dagster never began its run "
+            "(attempt 3 of 3); "
             "`perf-pipeline deploy multiplayer --target staging --revision 1.5.0 --again` tries it again"
         )
+
+    def test_that_was_created_and_never_began_is_cancelled_before_the_next_attempt(
+        self, world: World
+    ) -> None:
+        world.mark("1.5.0")
+        run_id = world.run(world.asked(2), DagsterRunStatus.NOT_STARTED)
+        world.now += timedelta(minutes=10)
+        world.tick()
+        run = world.instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status is DagsterRunStatus.CANCELED
+        assert world.asked(2).tags["perf/deploy"] == "1"
+        assert world.deploy(1).attempts == 2
 
     def test_that_was_not_ready_is_attempted_three_times_and_then_left_with_a_notice(
         self, world: World
@@ -350,12 +409,116 @@ class TestTheRunOfADeploy:
         assert world.deploy(1).state.value == "abandoned"
         assert len(world.store.notices(since=STARTED)) == notices, "a person who cancels knows"
 
-    def test_that_failed_before_it_began_is_told(self, world: World) -> None:
+    def test_that_failed_before_it_began_is_attempted_again(self, world: World) -> None:
         world.mark("1.5.0")
         run_id = world.run(world.asked(2), DagsterRunStatus.FAILURE)
         world.tick()
-        assert world.deploy(1).sentence == f"run {run_id} failed before it began"
-        assert len(world.store.notices(since=STARTED)) == 1
+        deploy = world.deploy(1)
+        assert (deploy.state.value, deploy.sentence) == ("pending", f"run {run_id} failed before it began")
+        assert (world.asked(2).run_key or "").endswith(":2")
+
+    def test_that_was_cancelled_before_it_began_is_final(self, world: World) -> None:
+        world.mark("1.5.0")
+        world.run(world.asked(2), DagsterRunStatus.CANCELED)
+        assert isinstance(world.tick(5), str)
+        assert world.deploy(1).state.value == "abandoned"
+        assert world.store.notices(since=STARTED) == [], "a person who cancels knows"
+
+    def test_is_followed_to_its_end_when_the_suite_file_has_its_target_no_more(self, world: World) -> None:
+        world.mark("1.5.0")
+        request = world.asked(2)
+        world.suites = [suite()]
+        assert str(world.tick()).endswith("the suite file has its target no more")
+        world.ended(request, Outcome.PASSED)
+        world.tick()
+        assert world.deploy(1).state.value == "measured"
+
+    def test_is_given_up_for_a_later_deploy_also_after_its_last_attempt(self, world: World) -> None:
+        world.mark("1.5.0")
+        request = world.asked(2)
+        for _ in range(2):
+            world.ended(request, Outcome.NOT_READY)
+            request = world.asked(3)
+        world.mark("1.6.0")
+        world.ended(request, Outcome.NOT_READY)
+        world.tick()
+        assert world.deploy(1).state.value == "coalesced"
+        assert world.store.notices(since=STARTED) == []
+
+
+class TestADaemonThatSharesItsStore:
+    @pytest.fixture
+    def other(self, world: World) -> Iterator[World]:
+        """The same project on another machine, with a Dagster of its own."""
+        with DagsterInstance.ephemeral() as instance:
+            yield dataclasses.replace(world, instance=instance)
+
+    def test_leaves_the_run_to_the_one_that_started_it(self, world: World, other: World) -> None:
+        world.mark("1.5.0")
+        request = world.asked(2)
+        other.now = world.now
+        said = str(other.tick())
+        assert said.endswith(
+            f"deploy 1 (1.5.0): its run was started by the daemon on {socket.gethostname()}, which follows it"
+        )
+        world.run(request, DagsterRunStatus.QUEUED)
+        for _ in range(2):
+            world.now = other.now = world.now + timedelta(minutes=15)
+            assert "which follows it" in str(other.tick())
+            assert "is queued" in str(world.tick())
+        world.ended(request, Outcome.PASSED)
+        assert world.deploy(1).state.value == "launched", "it has not looked yet"
+
+    def test_does_not_overwrite_what_the_other_found(self, world: World) -> None:
+        world.mark("1.5.0")
+        world.ended(world.asked(2), Outcome.PASSED)
+        launched = world.deploy(1)
+        world.tick()
+        world.store.settle_deploy(launched, DeployState.PENDING, "late", world.now, None)
+        assert world.deploy(1).state.value == "measured"
+
+    def test_gives_it_up_after_a_day_without_a_word(self, world: World, other: World) -> None:
+        world.mark("1.5.0")
+        world.asked(2)
+        other.now = world.now + timedelta(hours=24)
+        other.tick()
+        assert world.deploy(1).state.value == "abandoned"
+        (notice,) = world.store.notices(since=STARTED)
+        assert "which has not said since how it ended" in notice.sentence
+
+
+class TestOneTargetThatIsBroken:
+    def test_keeps_no_other_from_its_run(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        second = staging(world.server.url).model_copy(update={"name": "second"})
+        world.suites = [suite(targets={"staging": staging(world.server.url), "second": second})]
+        look = Store.look
+
+        def broken(store: Store, suite: str, target: str, *rest: Any, **more: Any) -> Any:
+            if target == "staging":
+                raise StoreError("what is remembered of target staging cannot be read")
+            return look(store, suite, target, *rest, **more)
+
+        monkeypatch.setattr(Store, "look", broken)
+        said = str(world.tick())
+        assert "staging: what is remembered of target staging cannot be read" in said
+        assert "second: runs 1.4.0 at the first look" in said
+
+    def test_nor_does_a_deploy_that_cannot_be_followed(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        second = staging(world.server.url).model_copy(update={"name": "second"})
+        world.suites = [suite(targets={"staging": staging(world.server.url), "second": second})]
+        world.mark("1.5.0")
+        world.store.mark_deploy("multiplayer", "second", "1.5.0", note="", at=world.now)
+        step = DeployRuns.next_step
+
+        def broken(runs: DeployRuns, deploy: StoredDeploy) -> Any:
+            if deploy.target == "staging":
+                raise StoreError("it cannot be read")
+            return step(runs, deploy)
+
+        monkeypatch.setattr(DeployRuns, "next_step", broken)
+        assert world.asked(2).tags["perf/target"] == "second"
 
 
 class TestTheConfigOfARun:

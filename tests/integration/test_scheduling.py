@@ -126,6 +126,7 @@ class TestARunThatIsDue:
             "perf/target": "local",
             "perf/profile": "standard",
             "perf/launched_by": "schedule nightly",
+            "perf/due": "2026-11-25T04:00:00+00:00",
         }
         assert request.tags[PRIORITY_TAG] == str(PRIORITY_SCHEDULE)
 
@@ -160,7 +161,9 @@ class TestARunThatIsDue:
         self, defs: Definitions, instance: DagsterInstance, store: Store
     ) -> None:
         request = model.RunRequest(suite="tiny", target="local", profile="standard")
-        begun(store, "elsewhere", request=request)
+        now = datetime.now(UTC)
+        begun(store, "silent", request=request, at=now - timedelta(days=1))
+        begun(store, "elsewhere", request=request, at=now)
         assert evaluated(defs, instance) == (
             "run elsewhere is under way: it measures standard of tiny on local already"
         )

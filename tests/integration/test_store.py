@@ -31,7 +31,7 @@ from perf_pipeline.core.judgement import Direction, Verdict
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.store.database import POSTGRES_LOCK
 from perf_pipeline.store.probe import look_at_store
-from perf_pipeline.store.repository import BusyError, Store, StoreError
+from perf_pipeline.store.repository import BusyError, Store, StoredRun, StoreError
 from perf_pipeline.store.schema import MIGRATIONS
 from perf_pipeline.store.tables import SCHEMA_REVISION, VERSION_TABLE, Base
 from perf_pipeline.suite import BaselinePolicy
@@ -289,21 +289,24 @@ class TestRunsWhoseProcessDied:
         begun(store, "elsewhere", owner_pid=2, host="bench-2")
         saved(store, measured("ended"))
 
-        lost = store.mark_lost(lambda pid, _started: pid == 1, HOST, at(5))
+        def gone(run: StoredRun) -> str:
+            return "gone" if (run.owner_pid, run.host) == (2, HOST) else ""
+
+        lost = store.mark_lost(gone, at(5))
 
         assert [(run.run_id, run.outcome, run.ended_at) for run in lost] == [("dead", Outcome.LOST, at(5))]
-        assert "pid 2 on bench-1" in store.find_run("dead").sentence
+        assert store.find_run("dead").sentence == "lost: gone"
         assert {run.run_id for run in store.list_runs(outcome=Outcome.LOST)} == {"dead"}
-        assert store.mark_lost(lambda pid, _started: pid == 1, HOST, at(6)) == []
+        assert store.mark_lost(gone, at(6)) == []
 
     def test_are_not_lost_when_a_re_execution_took_them_over_meanwhile(self, store: Store) -> None:
         begun(store, "run-1", owner_pid=2)
 
-        def dies_but_is_taken_over(pid: int, started: float) -> bool:
+        def dies_but_is_taken_over(_run: StoredRun) -> str:
             begun(store, "run-1", owner_pid=3)
-            return False
+            return "gone"
 
-        assert store.mark_lost(dies_but_is_taken_over, HOST, at(5)) == []
+        assert store.mark_lost(dies_but_is_taken_over, at(5)) == []
         assert store.find_run("run-1").outcome is None
 
 

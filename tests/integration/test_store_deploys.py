@@ -32,7 +32,7 @@ def store(url: str) -> Iterator[Store]:
 
 def looked(store: Store, minute: float, *revisions: str, failure: str = "") -> None:
     seen = failed(failure) if failure else Observation(frozenset(revisions))
-    store.look(*PLACE, seen, source="version", settle_s=60.0, at=at(minute))
+    store.look(*PLACE, seen, source="version", place="/version", settle_s=60.0, at=at(minute))
 
 
 def marked(store: Store, minute: float, revision: str, *, again: bool = False) -> StoredDeploy:
@@ -41,7 +41,7 @@ def marked(store: Store, minute: float, revision: str, *, again: bool = False) -
 
 def ended(store: Store, number: int, minute: float, state: DeployState = DeployState.MEASURED) -> None:
     """Its run was started, and ended so."""
-    assert store.launch_deploy(store.deploy(*PLACE, number), "run", at(minute))
+    assert store.launch_deploy(store.deploy(*PLACE, number), "here", "run", at(minute))
     store.settle_deploy(store.deploy(*PLACE, number), state, "its run ended", at(minute), f"run-{number}")
 
 
@@ -142,9 +142,19 @@ class TestAMarker:
         marked(store, 3, "abc", again=True)
         assert states(store) == [
             (1, "abc", None, "measured"),
-            (2, "abc", "abc", "coalesced"),
-            (3, "abc", "abc", "pending"),
+            (2, "abc", None, "coalesced"),
+            (3, "abc", None, "pending"),
         ]
+
+    def test_that_repeats_a_deploy_was_seen_when_that_was_and_settles_anew(self, store: Store) -> None:
+        marked(store, 0, "a")
+        ended(store, 1, 1)
+        marked(store, 2, "b")
+        ended(store, 2, 3)
+        again = marked(store, 9, "b", again=True)
+        assert (again.previous_revision, again.seen_at) == ("a", at(2))
+        assert again.settles_from == at(9)
+        assert [one.number for one in store.list_deploys()] == [3, 2, 1]
 
     def test_of_a_deploy_that_was_never_measured_is_a_new_one(self, store: Store) -> None:
         marked(store, 0, "abc")
@@ -165,6 +175,14 @@ class TestAMarker:
         looked(store, 0, "abc")
         assert marked(store, 1, "abc").state is DeployState.COALESCED
         assert marked(store, 2, "def").previous_revision == "abc"
+
+    def test_between_two_sights_is_what_ran_before_the_second(self, store: Store) -> None:
+        looked(store, 0, "a")
+        marked(store, 1, "b")
+        ended(store, 1, 2)
+        looked(store, 3, "c")
+        looked(store, 4, "c")
+        assert states(store) == [(1, "b", "a", "measured"), (2, "c", "b", "pending")]
 
     def test_and_the_sight_of_the_same_deploy_give_one_run(self, store: Store) -> None:
         looked(store, 0, "a")
@@ -202,10 +220,11 @@ class TestAMarker:
 class TestTheRunOfADeploy:
     def test_is_launched_by_one_of_two(self, store: Store) -> None:
         deploy = marked(store, 0, "a")
-        assert store.launch_deploy(deploy, "run 1 starts", at(1))
-        assert not store.launch_deploy(deploy, "run 1 starts", at(1))
+        assert store.launch_deploy(deploy, "here", "run 1 starts", at(1))
+        assert not store.launch_deploy(deploy, "there", "run 1 starts", at(1))
         launched = store.deploy(*PLACE, 1)
         assert (launched.state, launched.attempts) == (DeployState.LAUNCHED, 1)
+        assert launched.launcher == "here"
         assert [one.number for one in store.open_deploys()] == [1]
 
     def test_may_be_attempted_again(self, store: Store) -> None:
@@ -218,9 +237,9 @@ class TestTheRunOfADeploy:
 
     def test_is_not_attempted_again_when_a_later_deploy_has_come(self, store: Store) -> None:
         first = marked(store, 0, "a")
-        assert store.launch_deploy(first, "run", at(1))
+        assert store.launch_deploy(first, "here", "run", at(1))
         marked(store, 2, "b")
-        store.settle_deploy(first, DeployState.PENDING, "not ready", at(3), "run-1")
+        store.settle_deploy(store.deploy(*PLACE, 1), DeployState.PENDING, "not ready", at(3), "run-1")
         assert states(store) == [(1, "a", None, "coalesced"), (2, "b", "a", "pending")]
         assert store.deploy(*PLACE, 1).sentence == "not ready; deploy 2 came after it"
 

@@ -20,9 +20,11 @@ from perf_pipeline.core.deploys import (
     Watch,
     deploy_words,
     failed,
+    may_have_measured,
     observe,
     said_of,
 )
+from perf_pipeline.core.model import Deploy
 
 BEGIN = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
 EVERY_S = 30
@@ -209,3 +211,36 @@ class TestTheWords:
     def test_name_a_deploy_with_and_without_the_one_before(self) -> None:
         assert deploy_words(7, "1.5.0", "1.4.0", "version") == "deploy 7 (version endpoint): 1.4.0 -> 1.5.0"
         assert deploy_words(1, "1.5.0", None, "marker") == "deploy 1 (marker): 1.5.0"
+
+
+def deploy(number: int, revision: str) -> Deploy:
+    return Deploy(
+        number=number, revision=revision, previous_revision=None, source="marker", seen_at=moment(number)
+    )
+
+
+class TestTheRunsThatMayHaveMeasuredADeploy:
+    def test_are_those_of_its_revision_since_another_one_was_deployed(self) -> None:
+        there_and_back = [deploy(number, revision) for number, revision in enumerate("abaca")]
+        found = may_have_measured(there_and_back[2], there_and_back)
+        assert (found.revision, found.since) == ("a", moment(1))
+
+    def test_of_a_repeat_are_those_since_the_deploy_that_it_repeats_and_before(self) -> None:
+        known = [deploy(number, revision) for number, revision in enumerate("abb")]
+        assert may_have_measured(known[2], known).since == moment(0)
+
+    def test_of_the_first_one_are_all_of_its_revision(self) -> None:
+        assert may_have_measured(deploy(0, "a"), [deploy(0, "a"), deploy(1, "b")]).since is None
+
+
+class TestWhatIsRememberedOfATarget:
+    def test_is_forgotten_when_it_is_looked_at_in_another_place(self) -> None:
+        watch = Watch(place="version:1", known="a")
+        assert watch.at_place("version:1") == watch
+        assert watch.at_place("github:2") == Watch(place="github:2")
+
+    def test_keeps_its_place_when_a_deploy_counts(self) -> None:
+        watch = Watch(place="version:1")
+        for number, revision in enumerate("abbb"):
+            watch, _ = observe(watch, shows(revision), moment(number), SETTLE_S)
+        assert (watch.known, watch.place) == ("b", "version:1")
