@@ -225,6 +225,9 @@ class LoadResult(Frozen):
     target_lost_at_unix_ms: float | None  # from here on no request succeeded and none was answered
     reading_s: float
     control: EndpointCount | None = None  # requests to the control; None: the suite wants none
+    # Another revision that was deployed while the run was under way, of a target that does not tell what it
+    # runs; None: there was no such deploy.
+    deployed_meanwhile: str | None = None
 
 
 class PrometheusFigures(Frozen):

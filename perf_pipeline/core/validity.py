@@ -80,6 +80,13 @@ def _revision(stack: StackState, load: LoadResult, found: Validity) -> None:
             f"the target's revision changed during the run, from {seen[0]} to {changed}: two were measured"
         )
         found.invalid("revision_changed", sentence)
+    elif load.deployed_meanwhile is not None:
+        before = stack.request.told_revision or "what ran before"
+        sentence = (
+            f"{load.deployed_meanwhile} was deployed during the run, and {before} was to be measured: "
+            "the target does not tell which of them it was"
+        )
+        found.invalid("revision_changed", sentence)
     elif seen and load.revision_after is None and load.target_reachable_after:
         sentence = f"the target no longer said its revision after the load (before: {seen[0]})"
         found.warn("revision_unknown_after", sentence)

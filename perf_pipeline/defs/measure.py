@@ -109,6 +109,9 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
                 on_progress=reporter(context.log.info, telling),
             )
             telling.end(load.ended_at)
+            load = load.model_copy(
+                update={"deployed_meanwhile": _deployed_meanwhile(ledger, suite, state.request)}
+            )
         except NotReady as error:
             _not_ready(ledger, error.sentence, error.name)
         except LoadError as error:
@@ -147,6 +150,16 @@ def measuring_assets(suite: Suite) -> list[AssetsDefinition]:
         return MaterializeResult(value=snapshot, metadata=metadata.of_snapshot(snapshot))
 
     return [monitoring_stack, load_test, prometheus_snapshot]
+
+
+def _deployed_meanwhile(ledger: Ledger, suite: Suite, request: RunRequest) -> str | None:
+    """Another revision that was deployed since the run began; a target that tells what it runs is asked."""
+    target = suite.targets[request.target]
+    if target.base_url is None or target.revision is not None:
+        return None
+    begun_at = ledger.store.find_run(ledger.run_id).started_at
+    other = ledger.store.other_deploy(suite.name, target.name, since=begun_at, revision=request.told_revision)
+    return other.revision if other else None
 
 
 def _asked(suite: Suite, config: BenchmarkConfig, run: DagsterRun, ledger: Ledger) -> RunRequest:

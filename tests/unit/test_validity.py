@@ -233,6 +233,10 @@ class TestOneRevisionOneClock:
         assert found(validity) == (["revision_changed"], [], [])
         assert "from rev-2 to rev-3" in validity.invalid_reasons[0].sentence
 
+    def test_a_deploy_meanwhile_makes_it_invalid_where_the_target_does_not_tell(self):
+        silent = {"stack": stack_state(revision=None), "revision_before": None, "revision_after": None}
+        assert found(judged(**silent, deployed_meanwhile="b")) == (["revision_changed"], [], [])
+
     def test_a_target_without_revision_is_no_change(self):
         stack = stack_state(revision=None)
         assert found(judged(stack=stack, revision_before=None, revision_after=None)) == ([], [], [])
