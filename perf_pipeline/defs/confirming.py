@@ -11,18 +11,23 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunConfig,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
+    SensorEvaluationContext,
     SkipReason,
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import PRIORITY_TAG
+from dagster._core.storage.tags import PRIORITY_TAG, RUN_KEY_TAG
 
 from perf_pipeline.defs.config import BenchmarkConfig
 from perf_pipeline.defs.deploy_runs import deploy_tags
+from perf_pipeline.defs.lost import longest
 from perf_pipeline.defs.naming import (
     CONFIRMATION,
     DAGSTER_TAG_LAUNCHED_BY,
@@ -35,17 +40,18 @@ from perf_pipeline.defs.naming import (
 )
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.defs.series import loads_until, next_request
+from perf_pipeline.defs.unfinished import QUEUED, alive
 from perf_pipeline.project import Project
 from perf_pipeline.stack.base import NotReady
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
-from perf_pipeline.suite import Suite
+from perf_pipeline.suite import Suite, Target
 
 SENSOR = "confirmation_sensor"
 NOTHING = "no run asks for confirmation"
 LOOK_EVERY_S = 10
 STALE_AFTER = timedelta(hours=1)  # neighbouring runs resemble each other; later ones are another night's
-_RUNS_READ = 50  # the newest ones, to find those under way and later revisions among them
+_RUNS_READ = 50  # the newest ones of a target, to find later revisions among them
 
 
 def confirmation_sensor(
@@ -65,16 +71,19 @@ def confirmation_sensor(
         description="Repeats a run that asks for it, at once and on the same revision; "
         "one from the command line is repeated there.",
     )
-    def confirm() -> Iterator[RunRequest | SkipReason]:
+    def confirm(context: SensorEvaluationContext) -> Iterator[RunRequest | SkipReason]:
         now, skipped = datetime.now(UTC), []
         with Store(project.store_url) as store:
             for run in store.asking(since=now - STALE_AFTER):
                 suite = by_name.get(run.suite)
                 if suite is None:
                     continue
-                why = _why_not_now(store, run, suite, parts)
+                request = _launched(store, run)
+                why = _what_became_of(request, context.instance) or _why_not_now(
+                    store, run, suite, parts, now
+                )
                 if not why:
-                    yield _launched(store, run)
+                    yield request
                     return  # one at a time: a second one would have to wait, and the target may change
                 skipped.append(f"run {run.run_id}: {why}")
         yield SkipReason("; ".join(skipped) or NOTHING)
@@ -102,27 +111,47 @@ def _launched(store: Store, run: StoredRun) -> RunRequest:
     )
 
 
-def _why_not_now(store: Store, run: StoredRun, suite: Suite, parts: Parts) -> str:
+def _what_became_of(request: RunRequest, instance: DagsterInstance) -> str:
+    """Of the run that was asked for already; empty: none was, or no daemon took it up."""
+    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: request.run_key or ""}))
+    run = runs[-1] if runs else None  # the oldest: a re-execution has its parent's tags
+    if run is None:
+        return ""
+    if not run.is_finished:
+        return (
+            f"run {run.run_id}, which confirms it, {'is queued' if run.status in QUEUED else 'is under way'}"
+        )
+    how = "was cancelled" if run.status is DagsterRunStatus.CANCELED else "failed"
+    return f"run {run.run_id}, which was to confirm it, {how} before it began"
+
+
+def _why_not_now(store: Store, run: StoredRun, suite: Suite, parts: Parts, now: datetime) -> str:
     """Why the next run of its series does not start at this moment; empty: it does."""
     paused = store.paused(suite=run.suite, target=run.target)
     if paused is not None:
         return paused
-    newest = store.list_runs(limit=_RUNS_READ)
-    for other in newest:
-        here = other.host == run.host or (other.base_url is not None and other.base_url == run.base_url)
-        if other.outcome is None and here:
-            return f"run {other.run_id} is under way"
-    changed = [
-        other.revision
-        for other in newest
-        if (other.suite, other.target) == (run.suite, run.target)
-        and other.measured
-        and other.started_at > run.started_at
-        and other.revision != run.revision
-    ]
     target = suite.targets.get(run.target)
     if target is None or run.profile not in suite.profiles:
         return "the suite file has its target or profile no more"
+    beside = [
+        other
+        for other in store.unfinished_runs()
+        if other.host == run.host or (other.base_url is not None and other.base_url == run.base_url)
+    ]
+    before = (other.before(PRIORITY_CONFIRMATION) for other in alive(beside, longest(target), now))
+    return next(filter(None, before), "") or _why_nothing_to_confirm(store, run, target, parts)
+
+
+def _why_nothing_to_confirm(store: Store, run: StoredRun, target: Target, parts: Parts) -> str:
+    """Empty: the target runs what was measured."""
+    later = store.other_deploy(run.suite, run.target, since=run.started_at, revision=run.revision)
+    if later is not None:
+        return f"deploy {later.number} ({later.revision}) came after it"
+    changed = [
+        other.revision
+        for other in store.list_runs(suite=run.suite, target=run.target, limit=_RUNS_READ)
+        if other.measured and other.started_at > run.started_at and other.revision != run.revision
+    ]
     if not changed:
         try:
             changed = [now for now in (parts.revision_now(target),) if now not in (None, run.revision)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asking_judge
+import psutil
 import pytest
-from dagster import RunRequest, build_sensor_context
+from dagster import DagsterRunStatus, RunRequest, build_sensor_context
+from dagster._core.test_utils import create_run_for_test
 from played_parts import PlayedParts, World, played_world, step_error
+from store_parts import begun
 
 from perf_pipeline.core import judging
 from perf_pipeline.core.model import Outcome
@@ -151,3 +156,65 @@ class TestTheSensor:
 
         monkeypatch.setattr(confirming, "datetime", Later)
         assert looked(world) == confirming.NOTHING
+
+    def test_starts_nothing_after_a_deploy_of_another_revision(self, world: World) -> None:
+        world.run(PlayedParts())
+        with Store(world.project.store_url) as store:
+            store.mark_deploy("multiplayer", "local", "rev-2", note="", at=datetime.now(UTC))
+            assert isinstance(looked(world), RunRequest), "what was measured is there"
+            store.mark_deploy("multiplayer", "local", "rev-3", note="", at=datetime.now(UTC))
+        assert str(looked(world)).endswith("deploy 2 (rev-3) came after it")
+
+    def test_says_that_the_confirmation_is_queued(self, world: World) -> None:
+        world.run(PlayedParts())
+        run_id = in_dagster(world, asked(world), DagsterRunStatus.NOT_STARTED)
+        assert str(looked(world)).endswith(f"run {run_id}, which confirms it, is queued")
+
+    def test_goes_on_with_the_next_one_when_a_confirmation_was_cancelled_before_it_began(
+        self, world: World
+    ) -> None:
+        world.run(PlayedParts())
+        first = asked(world)
+        second = world.run(PlayedParts()).run_id
+        run_id = in_dagster(world, first, DagsterRunStatus.CANCELED)
+        assert asked(world).run_key == f"{second}:2"
+        in_dagster(world, asked(world), DagsterRunStatus.FAILURE)
+        said = str(looked(world))
+        assert f"run {run_id}, which was to confirm it, was cancelled before it began" in said
+        assert "failed before it began" in said
+
+    def test_waits_for_one_in_line_only_if_that_comes_first(self, world: World) -> None:
+        world.run(PlayedParts())
+        with Store(world.project.store_url) as store:
+            in_line(store, "nightly", -20)
+            assert isinstance(looked(world), RunRequest)
+            in_line(store, "confirmation", 10)
+        assert str(looked(world)).endswith("run confirmation waits before it")
+
+    def test_does_not_wait_for_one_elsewhere_that_is_older_than_any_can_be(self, world: World) -> None:
+        first = world.stored(world.run(PlayedParts()).run_id)
+        with Store(world.project.store_url) as store:
+            elsewhere = {"host": "elsewhere", "base_url": first.base_url}
+            begun(store, "silent", at=datetime.now(UTC) - timedelta(hours=4), **elsewhere)
+            assert isinstance(looked(world), RunRequest)
+            begun(store, "there", at=datetime.now(UTC), **elsewhere)
+            assert str(looked(world)).endswith("run there is under way")
+
+
+def in_dagster(world: World, request: RunRequest, status: DagsterRunStatus) -> str:
+    """Dagster has taken the run up; returns its id."""
+    tags = {**request.tags, "dagster/run_key": request.run_key or ""}
+    return create_run_for_test(world.instance, "benchmark_multiplayer", status=status, tags=tags).run_id
+
+
+def in_line(store: Store, run_id: str, priority: int) -> None:
+    begun(
+        store,
+        run_id,
+        host=socket.gethostname(),
+        owner_pid=os.getpid(),
+        owner_started=psutil.Process().create_time(),
+        at=datetime.now(UTC),
+        waits="somebody",
+        priority=priority,
+    )
