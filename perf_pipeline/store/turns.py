@@ -1,7 +1,8 @@
 """Whose turn it is: one benchmark at a time on a generator's host and against a target.
 
 A run that must not begin yet may wait in line, in the store, without keeping anybody out. The line is that
-of one host, where it can be seen who still lives; a run elsewhere is only in the way while it is under way.
+of one host, where it can be seen who still lives; a run elsewhere is only in the way while it is under way,
+and whom it keeps from its target keeps nobody else in the line.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from perf_pipeline.store.errors import BusyError
 from perf_pipeline.store.tables import RunRow
@@ -40,13 +41,32 @@ def refuse_out_of_turn(
         )
     mine = session.get(RunRow, run_id)
     since = mine.started_at if mine is not None and mine.waits is not None else at
-    waiting = others.where(RunRow.waits.is_not(None), RunRow.host == host, _ahead(run_id, priority, since))
+    waiting = others.where(
+        RunRow.waits.is_not(None),
+        RunRow.host == host,
+        _ahead(run_id, priority, since),
+        ~_kept_from_elsewhere(host, elsewhere_since),
+    )
     first = session.scalars(waiting).one_or_none()
     if first is not None:
         raise BusyError(
             f"run {first.run_id} of {first.suite} against {first.target} has waited since "
             f"{first.started_at:%Y-%m-%d %H:%M} UTC and comes first (pid {first.owner_pid})."
         )
+
+
+def _kept_from_elsewhere(host: str, elsewhere_since: datetime | None) -> ColumnElement[bool]:
+    """Of one that waits: it could not begin even as the first, its target is loaded from elsewhere."""
+    there = aliased(RunRow)
+    query = select(there.run_id).where(
+        there.outcome.is_(None),
+        there.waits.is_(None),
+        there.host != host,
+        there.base_url == RunRow.base_url,
+    )
+    if elsewhere_since is not None:
+        query = query.where(there.started_at >= elsewhere_since)
+    return query.exists()
 
 
 def _in_the_way(host: str, base_url: str | None, elsewhere_since: datetime | None) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from postgres import postgres_server, postgres_url  # noqa: F401
-from store_parts import HOST, at, begun
+from store_parts import at, begun
 
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.store.errors import BusyError
@@ -119,6 +119,15 @@ class TestTheLine:
         begun(store, "elsewhere", 0, host="bench-2", waits="somebody", priority=10)
         begun(store, "here", 1, exclusive=True)
 
+    def test_does_not_stop_at_one_whose_target_is_loaded_from_elsewhere(self, store: Store) -> None:
+        staging, own = {"base_url": "http://staging"}, {"base_url": "http://own"}
+        begun(store, "elsewhere", 0, host="bench-2", **staging)
+        begun(store, "first", 1, waits="run elsewhere", priority=10, **staging)
+        begun(store, "here", 2, exclusive=True, elsewhere_since=at(0), **own)
+        store.set_outcome("here", Outcome.CANCELLED, "cancelled: over", at(3))
+        with pytest.raises(BusyError, match=r"run first of .* comes first"):  # elsewhere counts as dead
+            begun(store, "later", 4, exclusive=True, elsewhere_since=at(1), **own)
+
     def test_gives_a_run_the_time_at_which_it_begins(self, store: Store) -> None:
         begun(store, "nightly", 0, waits="somebody", priority=-20)
         assert store.find_run("nightly").started_at == at(0)
@@ -128,6 +137,6 @@ class TestTheLine:
 
     def test_is_left_by_a_run_whose_process_died(self, store: Store) -> None:
         begun(store, "dead", 0, waits="somebody", priority=10)
-        lost = store.mark_lost(lambda _pid, _started: False, HOST, at(1))
+        lost = store.mark_lost(lambda _run: "its process ended.", at(1))
         assert [(run.run_id, run.outcome, run.waits) for run in lost] == [("dead", Outcome.LOST, "")]
         begun(store, "nightly", 2, exclusive=True, priority=-20)
