@@ -161,13 +161,22 @@ class TestARunThatFindsAnotherOneUnderWay:
 
     def test_several_begin_one_after_the_other(self, world: World, tmp_path: Path) -> None:
         """Of two projects, each with a Dagster of its own; they share the store."""
-        at_it: list[int] = []
-        together: list[int] = []
+        alone, together = threading.Lock(), []
+        began: list[str] = []
 
         def load() -> None:
-            at_it.append(1)
-            together.append(len(at_it))
-            at_it.pop()
+            """Lasts until the other run says that it waits for this one, or has begun as well."""
+            entered = alone.acquire(blocking=False)
+            began.append("load")
+            together.append(not entered)
+            parts.wait_until(
+                lambda: len(began) == 2 or any("against local is under way" in one for one in waits()), SOON_S
+            )
+            if entered:
+                alone.release()
+
+        def waits() -> list[str]:
+            return [run.waits for run in waiting(world) if not run.waits.startswith("run other ")]
 
         with ExitStack() as stack:
             other = stack.enter_context(another(_IN_THE_STORE, world.project.store_url))
@@ -181,7 +190,7 @@ class TestARunThatFindsAnotherOneUnderWay:
             other.communicate()
             ended = [one.end().run_id for one in started]
         assert [world.stored(run_id).outcome for run_id in ended] == [Outcome.PASSED] * 2
-        assert together == [1, 1]
+        assert together == [False, False]
 
 
 class TestARunThatIsPaused:
