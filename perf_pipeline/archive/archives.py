@@ -6,7 +6,6 @@ re-execution had changed its files: an archive is written once. The newest gener
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ from perf_pipeline.store.values import ArchivedRun, StoredRun
 LAST = "last"
 CANDIDATES_SHOWN = 5
 OWNER = ("host", "owner_pid", "owner_started")
-_GENERATION = re.compile(r"\.(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Archive:
 
     @property
     def generation(self) -> int:
-        found = _GENERATION.search(self.folder.removesuffix(self.run_id))
-        return int(found.group(1)) if found else 1
+        """1, or the number that the folder's name ends with."""
+        return int(self.folder.rpartition("/")[2].removeprefix(self.run_id).removeprefix(".") or 1)
 
     def as_stored(self) -> ArchivedRun:
         return ArchivedRun(
@@ -209,7 +207,8 @@ def _archive(place: Place, folder: str, content: bytes | ArchiveError) -> Archiv
 
 def is_named_after(folder: str, manifest: Manifest) -> bool:
     """Whether an archive's folder is named after the run in its manifest."""
-    return re.fullmatch(rf"{re.escape(manifest.run_id)}(\.\d+)?", folder.rpartition("/")[2]) is not None
+    rest = folder.rpartition("/")[2].removeprefix(manifest.run_id)
+    return rest == "" or (rest[0] == "." and rest[1:].isdecimal())
 
 
 def _folder(run: StoredRun) -> str:

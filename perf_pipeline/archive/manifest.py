@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ValidationError
@@ -37,8 +36,8 @@ def inside(path: str) -> str:
 
     Raises ValueError, also for a name that is no text.
     """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+    parts = path.split("/")  # much faster than a Path: a list of archives asks for each of their files
+    if path.startswith("/") or "\\" in path or ".." in parts or not {*parts} - {"", "."}:
         raise ValueError(f"{path!r} leads out of the archive")
     try:
         path.encode()
