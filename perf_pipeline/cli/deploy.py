@@ -62,7 +62,7 @@ def deploy(
         print_json({**recorded.model_dump(mode="json"), "follows": follows})
         return
     said = deploy_words(recorded.number, recorded.revision, recorded.previous_revision, recorded.source)
-    print(f"{said}, of {chosen.name} on {where}, recorded {recorded.seen_at:%Y-%m-%d %H:%M:%S} UTC")
+    print(f"{said}, of {chosen.name} on {where}, recorded {recorded.decided_at:%Y-%m-%d %H:%M:%S} UTC")
     print(as_called(follows))
 
 
@@ -98,7 +98,7 @@ def _what_follows(suite: Suite, recorded: StoredDeploy, paused: str | None) -> s
         again = f"`{again_command(suite.name, recorded.target, recorded.revision)}`"
         return f"no run follows: {recorded.sentence}; {again} measures it once more."
     said = deploys_of(suite, recorded.target)
-    settled = recorded.seen_at + timedelta(seconds=said.settle_s)
+    settled = recorded.settles_from + timedelta(seconds=said.settle_s)
     when = f"when it has settled, from {settled:%H:%M:%S} UTC on"
     follows = f"the daemon's deploy sensor starts a run with profile {said.profile} {when}"
     expected = expected_revision(suite.targets[recorded.target], recorded.as_deploy)

@@ -44,6 +44,8 @@ class TestAMarker:
         document = project.call(*MARK, "abc", "--again", "--json").document
         assert (document["number"], document["state"], document["target"]) == (3, "pending", "staging")
         assert document["follows"].startswith("the daemon's deploy sensor starts a run")
+        assert document["seen_at"].startswith("2026-11-20"), "when the deploy was that it repeats"
+        assert "from 12:01:00 UTC" not in document["follows"], "but it settles anew"
 
     def test_says_that_a_pause_is_in_the_way(self, project: Project) -> None:
         with project.store() as store:
