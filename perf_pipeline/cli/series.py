@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from perf_pipeline.cli.archiving import archive_quietly
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import open_store
-from perf_pipeline.core.model import RunRecord, RunRequest
+from perf_pipeline.core.model import Outcome, RunRecord, RunRequest
 from perf_pipeline.project import Project
 from perf_pipeline.signals import deferred
-from perf_pipeline.store.errors import StoreError
+from perf_pipeline.store.errors import StoreError, UnreachableError
 
 if TYPE_CHECKING:
     from perf_pipeline.defs.launch import LaunchResult
+    from perf_pipeline.store.repository import Store
     from perf_pipeline.store.values import StoredRun
 
 
@@ -85,14 +86,37 @@ def _run(
             wait_s=wait_s,
             despite_pause=despite_pause,
         )
-    with open_store(project) as store:
-        try:
-            stored = store.find_run(result.run_id)
-        except StoreError:
-            if result.cancelled:
-                raise KeyboardInterrupt from None  # before the first step: nothing was started or stored
-            raise
-        return Ended(result, stored, store.record(result.run_id) if stored.measured else None)
+    try:
+        with open_store(project) as store:
+            stored = _stored(store, result)
+            return Ended(result, stored, store.record(result.run_id) if stored.measured else None)
+    except UnreachableError as error:
+        raise StoreError(
+            f"run {result.run_id} has ended, and the next start records how, from its folder "
+            f"{project.run_folder(result.run_id)}: {error}"
+        ) from None
+
+
+def _stored(store: Store, result: LaunchResult) -> StoredRun:
+    """As the run ended. Raises StoreError, also where the store was away when the run would have told it."""
+    from perf_pipeline.defs.kept import kept_outcome, kept_record  # noqa: PLC0415 - SQLAlchemy is slow
+
+    try:
+        stored = store.find_run(result.run_id)
+    except UnreachableError:
+        raise
+    except StoreError:
+        if result.cancelled:
+            raise KeyboardInterrupt from None  # before the first step: nothing was started or stored
+        raise
+    if stored.outcome is None:
+        record = kept_record(stored)
+        outcome, _ = (record.outcome, "") if record else kept_outcome(stored) or (Outcome.LOST, "")
+        raise StoreError(
+            f"run {result.run_id} ended while the store was away: the next start records it as {outcome}, "
+            f"from its folder {stored.run_folder}."
+        )
+    return stored
 
 
 def _next(ended: Ended, request: RunRequest) -> RunRequest | None:

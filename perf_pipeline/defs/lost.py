@@ -14,11 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from perf_pipeline.conventions import REPORT_JSON
-from perf_pipeline.core.model import RunRecord
-from perf_pipeline.files import write_whole
+from perf_pipeline.defs.kept import kept_outcome, kept_record
 from perf_pipeline.processes import is_alive
-from perf_pipeline.report.json_report import ReportError, read_json, render_json
+from perf_pipeline.store.lost_runs import Kept
 from perf_pipeline.store.repository import Store
 from perf_pipeline.store.values import StoredRun
 from perf_pipeline.suite import Suite, Target
@@ -29,12 +27,6 @@ TAKEN_FROM_FOLDER = (
     "did not enter the baseline: the run was judged, but its process died before the store had that; it was "
     "taken from its folder, and `perf-pipeline baseline accept RUN --reason ...` accepts it"
 )
-
-
-def keep_record(record: RunRecord) -> None:
-    """Write what was found into the run's folder. A full disk must not keep it from the store."""
-    with suppress(OSError):
-        write_whole(Path(record.stack.run_folder) / REPORT_JSON, render_json(record))
 
 
 def longest(target: Target) -> timedelta:
@@ -52,14 +44,13 @@ def has_died(run: StoredRun, limit: timedelta, now: datetime) -> bool:
 def find_lost(store: Store, at: datetime, suites: Mapping[str, Suite] | None = None) -> list[StoredRun]:
     """End the runs whose process has died; returns them as they are then. Raises StoreError.
 
-    ``lost``, unless the run had been judged and only the store did not get it any more. Each is a notice.
+    ``lost``, unless its folder holds how it ended and only the store did not get that. Each is a notice.
     ``suites``: those whose runs on other hosts are ended, too, by the limits of their targets.
     """
     found = []
-    for lost in store.mark_lost(partial(_why_lost, suites=suites or {}, now=at), at):
-        if lost.host == socket.gethostname():
-            _remove_halves(Path(lost.run_folder))
-        run = _as_judged(store, lost, at) or lost
+    for run in store.mark_lost(partial(_why_lost, suites=suites or {}, now=at), at, _kept):
+        if run.host == socket.gethostname():
+            _remove_halves(Path(run.run_folder))
         said = f"the process of run {run.run_id} died: {run.sentence}"
         store.add_notice(NOTICE, said, at, suite=run.suite, target=run.target)
         found.append(run)
@@ -84,15 +75,11 @@ def _why_lost(run: StoredRun, *, suites: Mapping[str, Suite], now: datetime) -> 
     return f"{process} {silent}: it counts as dead."
 
 
-def _as_judged(store: Store, run: StoredRun, at: datetime) -> StoredRun | None:
-    try:
-        record = read_json((Path(run.run_folder) / REPORT_JSON).read_text(encoding="utf-8"))
-    except (OSError, ReportError):
-        return None
-    if record.stack.run_id != run.run_id:
-        return None
-    store.save_record(record.model_copy(update={"baseline_sentence": TAKEN_FROM_FOLDER}), at)
-    return store.find_run(run.run_id)
+def _kept(run: StoredRun) -> Kept | None:
+    record = kept_record(run)
+    if record is None:
+        return kept_outcome(run)
+    return record.model_copy(update={"baseline_sentence": TAKEN_FROM_FOLDER})
 
 
 def _remove_halves(run_folder: Path) -> None:

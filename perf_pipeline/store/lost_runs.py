@@ -6,13 +6,21 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from perf_pipeline.core.model import Outcome
+from perf_pipeline.core.model import Outcome, RunRecord
 from perf_pipeline.store.database import Database
 from perf_pipeline.store.mapping import stored_run
 from perf_pipeline.store.run_queries import stored_runs, stored_runs_query
+from perf_pipeline.store.runs import save
 from perf_pipeline.store.tables import RunRow
 from perf_pipeline.store.values import StoredRun
+
+Kept = RunRecord | tuple[Outcome, str]  # what a run had come to: measured, or an outcome and its sentence
+
+
+def _nothing(_run: StoredRun) -> Kept | None:
+    return None
 
 
 class LostRuns(Database):
@@ -23,17 +31,21 @@ class LostRuns(Database):
         with self._reading() as session:
             return stored_runs(session, stored_runs_query().where(RunRow.outcome.is_(None)))[::-1]
 
-    def mark_lost(self, why_lost: Callable[[StoredRun], str], at: datetime) -> list[StoredRun]:
-        """Give the outcome ``lost`` to unfinished runs of which ``why_lost`` says why they are; returns them.
+    def mark_lost(
+        self,
+        why_lost: Callable[[StoredRun], str],
+        at: datetime,
+        kept: Callable[[StoredRun], Kept | None] = _nothing,
+    ) -> list[StoredRun]:
+        """End unfinished runs of which ``why_lost`` says why they are lost; empty: it is not. Returns them.
 
-        Empty: it is not lost. Raises StoreError.
+        As what ``kept`` says that they had come to, else as ``lost``; in one transaction. Raises StoreError.
         """
-        said = [(run, why_lost(run)) for run in self.unfinished_runs()]
+        said = [(run, why) for run in self.unfinished_runs() if (why := why_lost(run))]
+        ends = [(run, kept(run) or (Outcome.LOST, f"lost: {why}")) for run, why in said]
         lost = []
         with self._writing() as session:
-            for run, why in said:
-                if not why:
-                    continue
+            for run, end in ends:
                 # Asked again under the lock: it may have ended, or a re-execution taken it over, meanwhile.
                 row = session.scalars(
                     select(RunRow).where(
@@ -45,9 +57,15 @@ class LostRuns(Database):
                         RunRow.started_at == run.started_at,
                     )
                 ).one_or_none()
-                if row is None:
-                    continue
-                row.outcome, row.ended_at, row.waits = Outcome.LOST.value, at, None
-                row.sentence = f"lost: {why}"
-                lost.append(stored_run(row, measured=False, in_baseline=False))
+                if row is not None:
+                    _end(session, row, end, at)
+                    lost.append(stored_run(row, measured=isinstance(end, RunRecord), in_baseline=False))
         return lost
+
+
+def _end(session: Session, row: RunRow, end: Kept, at: datetime) -> None:
+    row.waits = row.priority = None
+    if isinstance(end, RunRecord):
+        save(session, end, at)
+    else:
+        row.outcome, row.sentence, row.ended_at = end[0].value, end[1], at

@@ -21,14 +21,17 @@ from postgres import MortalPostgres, mortal_postgres
 from store_parts import begun
 
 from perf_pipeline import conventions as names
+from perf_pipeline.cli.series import run_series
 from perf_pipeline.core.model import Outcome
 from perf_pipeline.defs.housekeeping import NOTHING, clean_up, housekeeping_sensor
 from perf_pipeline.defs.instance import prepare_dagster_home
-from perf_pipeline.defs.lost import NOTICE, find_lost, keep_record
+from perf_pipeline.defs.kept import keep_outcome, keep_record
+from perf_pipeline.defs.launch import LaunchResult
+from perf_pipeline.defs.lost import NOTICE, find_lost
 from perf_pipeline.defs.parts import Parts
 from perf_pipeline.project import Project, find_project
 from perf_pipeline.stack.lock import HostLock
-from perf_pipeline.store.errors import UnreachableError
+from perf_pipeline.store.errors import StoreError, UnreachableError
 from perf_pipeline.store.repository import Store
 
 AWAY_S = 2.0
@@ -127,6 +130,29 @@ class TestADatabaseThatIsKilledWhenARunIsToBeStored:
             gone.__exit__(None, None, None)
             assert world.stored(result.run_id).outcome is Outcome.INVALID
 
+    def test_that_stays_away_to_the_end_gets_the_outcome_from_the_runs_folder(
+        self, tmp_path: Path, server: MortalPostgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("perf_pipeline.store.database.OUTAGE_S", 0.2)
+
+        def breaks() -> None:
+            server.kill()
+            raise RuntimeError("no such thing")
+
+        with played_world(tmp_path) as world:
+            world.project = replace(world.project, store_url=server.url)
+            try:
+                run_id = world.run(PlayedParts(on_load=breaks)).run_id
+            finally:
+                server.start()
+            assert world.stored(run_id).outcome is None
+            monkeypatch.setattr("perf_pipeline.defs.lost.is_alive", lambda *_: False)
+            with Store(server.url) as store:
+                find_lost(store, datetime.now(UTC))
+            stored = world.stored(run_id)
+        assert (stored.outcome, stored.measured) == (Outcome.INVALID, False)
+        assert stored.sentence.startswith("invalid: internal error in step load_test: ")
+
     def test_says_that_it_has_gone_when_it_stays_away(
         self, server: MortalPostgres, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -175,6 +201,19 @@ class TestARunThatWasJudgedWhenItsProcessDied:
         assert said.startswith("did not enter the baseline: the run was judged, but its process died")
         assert not half.exists()
 
+    def test_is_not_taken_for_judged_because_an_earlier_execution_was(self, tmp_path: Path) -> None:
+        record = run_record()
+        record = record.model_copy(
+            update={"stack": record.stack.model_copy(update={"run_folder": str(tmp_path)})}
+        )
+        keep_record(record)
+        keep_outcome(tmp_path, record.stack.run_id, Outcome.INVALID, "invalid: of the earlier one.")
+        later = time.time() + 60
+        with Store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+            died(store, record.stack.run_id, tmp_path, request=record.stack.request, owner_started=later)
+            (found,) = find_lost(store, datetime.now(UTC))
+        assert found.outcome is Outcome.LOST
+
     def test_is_told_to_a_prometheus_that_stays_up(self, tmp_path: Path) -> None:
         played = PlayedParts()
         with played_world(tmp_path) as world, Store(world.project.store_url) as store:
@@ -191,3 +230,28 @@ class TestARunThatWasJudgedWhenItsProcessDied:
             died(store, "run", tmp_path)
             (found,) = find_lost(store, datetime.now(UTC))
         assert found.outcome is Outcome.LOST
+
+
+class TestTheCommandLineOfARunThatTheStoreDidNotGet:
+    @pytest.mark.parametrize("recorded_as", [Outcome.INVALID, Outcome.LOST])
+    def test_says_in_one_sentence_what_the_next_start_makes_of_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded_as: Outcome
+    ) -> None:
+        project = Project(tmp_path, tmp_path, tmp_path, f"sqlite:///{tmp_path / 'store.sqlite'}")
+        with Store(project.store_url) as store:
+            begun(store, "run", run_folder=str(tmp_path))
+        if recorded_as is Outcome.INVALID:
+            keep_outcome(tmp_path, "run", Outcome.INVALID, "invalid: the store was away.")
+        result = LaunchResult(
+            run_id="run",
+            status=DagsterRunStatus.FAILURE,
+            step="load_test",
+            sentence="the store was away",
+            internal_error=True,
+            report=None,
+            step_s={},
+            asked_to_end=False,
+        )
+        monkeypatch.setattr("perf_pipeline.defs.launch.run_benchmark", lambda *_, **__: result)
+        with pytest.raises(StoreError, match=f"the next start records it as {recorded_as}, from its folder"):
+            run_series(project, parts.request(), most=1, quiet=True)
