@@ -171,6 +171,7 @@ REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
 REPORT_JUNIT = "report.junit.xml"
 REPORT_COMPARISON = "comparison.md"  # before and after, endpoint by endpoint
+OUTCOME_JSON = "outcome.json"  # how a run without a record ended, where the store could not have it
 RUN_JSON = "run.json"  # the run as the store has it; an archive always holds it
 VALUES_FOLDER = "values"  # what the Dagster steps hand to each other
 # What makes it readable and repeatable years later (docs/run-folder.md):

@@ -6,19 +6,19 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from perf_pipeline.conventions import REPORT_JSON
+from perf_pipeline.conventions import OUTCOME_JSON, REPORT_JSON
 from perf_pipeline.core.model import Outcome, RunRecord
 from perf_pipeline.files import write_whole
 from perf_pipeline.report.json_report import ReportError, read_json, render_json
 from perf_pipeline.store.values import StoredRun
 
-OUTCOME_JSON = "outcome.json"
-
 
 def keep_record(record: RunRecord) -> None:
     """Write what was found into the run's folder. A full disk must not keep it from the store."""
+    folder = Path(record.stack.run_folder)
     with suppress(OSError):
-        write_whole(Path(record.stack.run_folder) / REPORT_JSON, render_json(record))
+        write_whole(folder / REPORT_JSON, render_json(record))
+        (folder / OUTCOME_JSON).unlink(missing_ok=True)  # of an execution that came not so far
 
 
 def keep_outcome(run_folder: Path, run_id: str, outcome: Outcome, sentence: str) -> None:
