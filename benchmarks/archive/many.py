@@ -52,14 +52,17 @@ def measure(project: Project, command: Sequence[str]) -> None:
                 (_timed(lambda: list_archives(archive)) for _ in range(AGAIN)), key=lambda one: one[0]
             )
             print(
-                f"- listed: {len(listing.archives):,} in **{took:.2f} s** (best of {AGAIN}). That is reading and "
-                "checking the manifests alone, not the command"
+                f"- listed: {len(listing.archives):,} in **{took:.2f} s** (best of {AGAIN}). That is reading "
+                "and checking the manifests alone, not the command"
+            )
+            shown, all_shown, nothing = (
+                _command(command, other, *arguments)
+                for arguments in (("list",), ("list", "--limit", "0"), ("--help",))
             )
             print(
-                f"- `perf-pipeline archive list` as a whole, which shows 20: {_command(command, other, 'list'):.2f}"
-                f" s; `--limit 0`, which shows all: **{_command(command, other):.2f} s** (Python's start and "
-                "imports, as of `perf-pipeline archive --help`, which lists nothing: "
-                f"{_command(command, other, '--help'):.2f} s)"
+                f"- `perf-pipeline archive list` as a whole, which shows 20: {shown:.2f} s; `--limit 0`, "
+                f"which shows all: **{all_shown:.2f} s** (Python's start and imports, as of `perf-pipeline "
+                f"archive --help`, which lists nothing: {nothing:.2f} s)"
             )
             policies: dict[str, Any] = {record.load.fingerprint.suite: ArchivePolicy(runs=KEPT)}
             now = datetime.now(UTC)
@@ -105,7 +108,7 @@ def _command(command: Sequence[str], project: Project, *arguments: str) -> float
         names.ENV_STORE_URL: project.store_url,
         names.ENV_ARCHIVE: str(project.home / names.ARCHIVE_FOLDER),
     }
-    asked = [*command, "archive", *(arguments or ("list", "--limit", "0"))]
+    asked = [*command, "archive", *arguments]
     took = [
         _timed(lambda: subprocess.run(asked, env=environment, check=True, capture_output=True))[0]
         for _ in range(AGAIN)

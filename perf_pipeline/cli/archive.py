@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perf_pipeline.cli.archive_open import open_run
+from perf_pipeline.cli.archive_verify import verify
 from perf_pipeline.cli.archiving import NowOption, swept, when_calm
 from perf_pipeline.cli.called import as_called
 from perf_pipeline.cli.shared import LAST, JsonOption, RunArgument, open_store, print_json
@@ -19,10 +20,7 @@ from perf_pipeline.project import find_project
 if TYPE_CHECKING:
     from perf_pipeline.archive.archives import Archive
     from perf_pipeline.archive.place import Place
-    from perf_pipeline.store.values import ArchivedRun
 
-EXIT_NOT_WHOLE = 5  # as of a measurement that cannot be judged
-STORE_S = 5.0  # to reach the store, which helps to verify and is not needed
 EXIT_DIFFERENT = 3  # as of a run that differs from what it is compared with
 
 app = typer.Typer(
@@ -32,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("open")(open_run)
+app.command("verify")(verify)
 
 
 @app.command("list")
@@ -64,45 +63,6 @@ def list_(
         print_archives([one.manifest for one in shown], more=len(fitting) - len(shown), bytes_of_all=size)
     for problem in listing.problems:
         print(problem)
-
-
-@app.command("verify")
-def verify(
-    run: Annotated[str | None, typer.Argument(help="Run id or its beginning; default: all.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Hold every byte of the archives against what was written.
-
-    Without a run also the journals, and what is left of pruned runs. Needs no store, but knows more with one.
-    Exit code 5 when a file is damaged, missing or too much.
-    """
-    from perf_pipeline.archive.archives import find_archive  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.archive.verify import (  # noqa: PLC0415 - keeps `--help` fast
-        verify_all,
-        verify_archive,
-        verify_beside,
-    )
-
-    place = _place()
-    stored, note = _remembered()
-    if run is None:
-        found, beside = verify_all(place, stored), verify_beside(place)
-    else:
-        archive = find_archive(place, run)
-        found, beside = [verify_archive(place, archive, stored.get(archive.run_id))], []
-    problems = [problem for one in [*found, *beside] for problem in one.problems]
-    if as_json:
-        print_json([vars(one) for one in [*found, *beside]])
-    else:
-        for problem in problems:
-            print(problem)
-        if note:
-            print(f"note: {note}")
-        files = sum(one.files for one in [*found, *beside])
-        size = sum(one.bytes for one in [*found, *beside])
-        wrong = count(len(problems), "problem") if problems else "all as they were written"
-        print(f"{count(len(found), 'archive')}, {count(files, 'file')}, {size:,} bytes: {wrong}")
-    raise typer.Exit(EXIT_NOT_WHOLE if problems else 0)
 
 
 @app.command("restore")
@@ -269,24 +229,6 @@ def _place() -> Place:
     from perf_pipeline.archive.place import place_of  # noqa: PLC0415 - keeps `--help` fast
 
     return place_of(find_project())
-
-
-def _remembered() -> tuple[dict[str, ArchivedRun], str]:
-    """What the store knows of archives, and why it knows nothing where it cannot be asked; none is made."""
-    from perf_pipeline.store.errors import StoreError  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.store.probe import look_at_store  # noqa: PLC0415 - keeps `--help` fast
-    from perf_pipeline.store.url import describe, parse_url  # noqa: PLC0415 - keeps `--help` fast
-
-    project = find_project()
-    alone = "the archives are held against their own manifests alone"
-    try:
-        said = look_at_store(project.store_url, timeout_s=STORE_S)
-        if said != describe(parse_url(project.store_url)):  # opening it would make or change it
-            return {}, f"the store at {said}; {alone}"
-        with open_store(project) as store:
-            return store.archives(), ""
-    except StoreError as error:
-        return {}, f"{str(error).rstrip('.')}; {alone}"
 
 
 def _find(place: Place, run: str) -> Archive:
