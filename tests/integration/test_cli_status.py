@@ -53,6 +53,8 @@ class TestTheCommand:
         assert "tiny on local" in answer.out
         assert "What needs a person" in answer.out
         assert f"-> {COMMAND} archive sweep" in answer.out
+        assert f"-> {COMMAND} show slow" in answer.out, "a regression, though the next run was not ready"
+        assert f"-> {COMMAND} doctor tiny --target local" in answer.out, "and though another one is under way"
 
     def test_is_one_document_with_json(self, project: Project) -> None:
         document = project.call("status", "--days", "36500", "--json").document
