@@ -108,6 +108,10 @@ def run_benchmark(
             if run is None:
                 raise
             # else before its first step, or a second Ctrl-C while it was ending: how it ended is read below
+        except Exception:
+            if run is None or instance.get_run_by_id(run.run_id) is not None:
+                raise
+            # else somebody has deleted it in the UI, and Dagster misses it at its end
         finally:
             if run is not None:
                 with capture_interrupts():
