@@ -11,14 +11,20 @@ from __future__ import annotations
 import select
 import time
 
-from psycopg2 import OperationalError
-from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection, set_wait_callback
+from psycopg2 import OperationalError  # type: ignore[import-untyped]
+from psycopg2.extensions import (  # type: ignore[import-untyped]
+    POLL_OK,
+    POLL_READ,
+    POLL_WRITE,
+    connection,
+    set_wait_callback,
+)
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_S = 60.0  # longer than the server itself waits for a lock
 
 
-class StoreConnection(connection):
+class StoreConnection(connection):  # type: ignore[misc]
     """A connection of the store: it gives up, where others wait for ever."""
 
     opened = False

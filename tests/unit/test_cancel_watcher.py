@@ -44,10 +44,9 @@ ENDED: dict[str, Ended] = {
 @pytest.mark.parametrize("how", ENDED)
 def test_a_run_is_interrupted_that_is(instance: DagsterInstance, how: str) -> None:
     run = create_run_for_test(instance)
-    with insisting(), terminable(instance, run.run_id):
-        ENDED[how](instance, run)
-        with pytest.raises(KeyboardInterrupt):
-            time.sleep(PATIENCE_S)
+    ENDED[how](instance, run)
+    with pytest.raises(KeyboardInterrupt), insisting(), terminable(instance, run.run_id):
+        time.sleep(PATIENCE_S)
 
 
 @pytest.mark.parametrize("how", ["terminated at once", "deleted"])

@@ -59,7 +59,7 @@ def dead(run: DagsterRun, host: str | None = None) -> dict[str, str]:
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first word is overdue from now on."""
     clock = time.time() + 10 * owner.FIRST_WORD_S
-    monkeypatch.setattr(owner.time, "time", lambda: clock)
+    monkeypatch.setattr("perf_pipeline.defs.owner.time.time", lambda: clock)
 
 
 class TestRunsThatAreEnded:
