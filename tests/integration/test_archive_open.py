@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cli_parts
@@ -49,7 +49,8 @@ def _snapshot(folder: Path, prometheus: Path, until: ExitStack) -> None:
         metric=names.RUN_LATENCY, labels=labels, value=0.25, unix_ms=round(now.timestamp() * 1000)
     )
     write_samples(url, [sample])
-    wanted = Wanted(RUN, "tiny", ["page_latency"], now, now, "2.42.0")
+    second = timedelta(seconds=1)  # a run lasts longer than the millisecond that the sample is rounded to
+    wanted = Wanted(RUN, "tiny", ["page_latency"], now - second, now + second, "2.42.0")
     info = take_tsdb_snapshot(url, data=prometheus / "data", run_folder=folder, wanted=wanted)
     # No k6 has written its histograms here; a gauge is asked in their place.
     asked = info.model_copy(update={"p95_s": f'{names.RUN_LATENCY}{{testid="{RUN}"}}'})
