@@ -33,6 +33,7 @@ storage:
   postgres:
     postgres_url: {url}
 """
+GONE_WITHIN_S = 10.0
 BENCHMARK = ("k6", "prometheus", "perf_pipeline.demo", "perf_pipeline.control")
 
 
@@ -53,8 +54,14 @@ class Seen:
             return False
 
     def kill(self) -> None:
-        if self.lives():
-            psutil.Process(self.pid).kill()
+        """Returns when it is gone: whoever looks at once must not take it for alive."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            if self.lives():
+                process.kill()
+            deadline = time.monotonic() + GONE_WITHIN_S
+            while self.lives() and time.monotonic() < deadline:
+                time.sleep(0.01)
 
 
 @dataclass
