@@ -80,7 +80,9 @@ def _last(world: World) -> dict[str, Any]:
     """When all kills are over and run monitoring had its time: nothing may be left at all."""
     world.start_all()
     with _asking() as (store, instance):
-        wait_for(lambda: not checks.unfinished(instance), MONITORED_S)
+        wait_for(
+            lambda: not checks.unfinished(instance) and not checks.without_archive(world, store), MONITORED_S
+        )
         left = checks.unfinished(instance)
         return {
             "victim": LAST,
