@@ -23,6 +23,7 @@ from perf_pipeline.conventions import RESERVED_METRICS
 from perf_pipeline.origins import DEFAULT_PORTS
 from perf_pipeline.suite import MOST_RUNS
 
+_SWITCHED = {"true": True, "false": False}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 T = TypeVar("T")
@@ -99,10 +100,16 @@ def origin(text: str) -> str:
     return text
 
 
+def switch(text: str) -> bool:
+    if text not in _SWITCHED:
+        raise ValueError(f"'{text}' is neither true nor false")
+    return _SWITCHED[text]
+
+
 def control(text: str) -> bool | str:
     """Whether a control is loaded beside the target, or where there is one already."""
-    if text in ("true", "false"):
-        return text == "true"
+    if text in _SWITCHED:
+        return _SWITCHED[text]
     if "://" not in text:
         raise ValueError(
             f"'{text}' is neither true nor false, nor the origin of a control that runs beside the target"
@@ -183,12 +190,6 @@ def runs(text: str) -> int:
     if not 1 <= number <= MOST_RUNS:
         raise ValueError(f"'{text}' is not between 1 (no run is confirmed) and {MOST_RUNS}")
     return number
-
-
-def switch(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError(f"'{text}' is neither true nor false")
-    return text == "true"
 
 
 def query(text: str) -> str:

@@ -32,3 +32,12 @@ class SourceError(ArchiveError):
 
 class StoppedError(ArchiveError):
     """Writing was given up because the caller said so; nothing of it is left that counts."""
+
+
+def refuse_other_schema(found: tuple[object, object], wanted: tuple[str, int], where: str) -> None:
+    """``found``, ``wanted``: a schema's name and version. Raises ArchiveError where they differ."""
+    if found != wanted:
+        raise ArchiveError(
+            f"{where} is {found[0]} version {found[1]}, this program reads {wanted[0]} version {wanted[1]}: "
+            "use the perf-pipeline that wrote it."
+        )

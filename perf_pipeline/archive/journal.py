@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from perf_pipeline.archive.errors import ArchiveError, OtherStoreError, PlaceError
+from perf_pipeline.archive.errors import ArchiveError, OtherStoreError, PlaceError, refuse_other_schema
 from perf_pipeline.archive.place import Place
 from perf_pipeline.store.automation_tables import DeployWatchRow, NoticeRow
 from perf_pipeline.store.repository import Store
@@ -92,11 +92,8 @@ def read_one(place: Place, path: str) -> Journal:
     """Raises ArchiveError for one that is not what was written."""
     try:
         document = json.loads(gzip.decompress(place.read(path)))
-        if document["schema"] != SCHEMA or document["schema_version"] != SCHEMA_VERSION:
-            raise ArchiveError(
-                f"{place.where}/{path} is {document['schema']} version {document['schema_version']}, this "
-                f"program reads {SCHEMA} version {SCHEMA_VERSION}: use the perf-pipeline that wrote it."
-            )
+        read = document["schema"], document["schema_version"]
+        refuse_other_schema(read, (SCHEMA, SCHEMA_VERSION), f"{place.where}/{path}")
         found = Journal(path, tables=dict(document["tables"]), unarchived=list(document["unarchived"]))
         if not path.removesuffix(SUFFIX).endswith(_hash(document)):
             raise ArchiveError(f"{place.where}/{path} was changed: its content has another hash.")

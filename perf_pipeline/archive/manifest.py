@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ValidationError
 
-from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.archive.errors import ArchiveError, refuse_other_schema
 from perf_pipeline.core.frozen import Frozen
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.store.values import StoredRun
@@ -156,9 +156,6 @@ def read(content: bytes, where: str) -> Manifest:
             f"{where}/{MANIFEST} cannot be read ({place}: {first['msg']}): it is damaged, or from a newer "
             "perf-pipeline; `perf-pipeline archive verify` says which."
         ) from None
-    if found.schema_name != SCHEMA or found.schema_version != SCHEMA_VERSION:
-        raise ArchiveError(
-            f"{where}/{MANIFEST} is {found.schema_name} version {found.schema_version}, this program reads "
-            f"{SCHEMA} version {SCHEMA_VERSION}: use the perf-pipeline that wrote it."
-        )
+    read_as = found.schema_name, found.schema_version
+    refuse_other_schema(read_as, (SCHEMA, SCHEMA_VERSION), f"{where}/{MANIFEST}")
     return found

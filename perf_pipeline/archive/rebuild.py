@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -71,11 +72,11 @@ def _readers(
     missing += listing.problems
     for archive in listing.archives:
         if wanted(archive):
-            yield lambda one=archive: _of_archive(place, one)  # type: ignore[misc]
+            yield partial(_of_archive, place, archive)
     for path in place.find(SUFFIX):
-        yield lambda one=path: read_pruned(place, one)  # type: ignore[misc]
+        yield partial(read_pruned, place, path)
     for unarchived in journal.unarchived:
-        yield lambda one=unarchived: _of_journal(one)  # type: ignore[misc]
+        yield partial(_of_journal, unarchived)
 
 
 def _of_archive(place: Place, archive: Archive) -> RunRows:

@@ -8,7 +8,7 @@ import zlib
 
 from pydantic import ValidationError
 
-from perf_pipeline.archive.errors import ArchiveError
+from perf_pipeline.archive.errors import ArchiveError, refuse_other_schema
 from perf_pipeline.archive.place import Place
 from perf_pipeline.core.model import RunRecord
 from perf_pipeline.store.repository import Store
@@ -36,11 +36,8 @@ def read_pruned(place: Place, path: str) -> RunRows:
     """Raises ArchiveError."""
     try:
         document = json.loads(gzip.decompress(place.read(path)))
-        if document["schema"] != SCHEMA or document["schema_version"] != SCHEMA_VERSION:
-            raise ArchiveError(
-                f"{place.where}/{path} is {document['schema']} version {document['schema_version']}, this "
-                f"program reads {SCHEMA} version {SCHEMA_VERSION}: use the perf-pipeline that wrote it."
-            )
+        read = document["schema"], document["schema_version"]
+        refuse_other_schema(read, (SCHEMA, SCHEMA_VERSION), f"{place.where}/{path}")
         record = document["record"]
         return RunRows(
             run=dict(document["run"]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perf_pipeline.archive.errors import ArchiveError, SourceError
+from perf_pipeline.archive.errors import ArchiveError, SourceError, refuse_other_schema
 from perf_pipeline.archive.manifest import MANIFEST, MANIFEST_HASH, inside
 from perf_pipeline.archive.place import Source
 from perf_pipeline.conventions import REPORT_JSON, RUN_JSON, TSDB_FOLDER
@@ -50,11 +50,8 @@ def read_run_row(content: bytes, where: str) -> dict[str, Any]:
     """The run's row in the store, from its ``run.json``. Raises ArchiveError."""
     try:
         document = json.loads(content)
-        if document["schema"] != SCHEMA or document["schema_version"] != SCHEMA_VERSION:
-            raise ArchiveError(
-                f"{where}/{RUN_JSON} is {document['schema']} version {document['schema_version']}, this "
-                f"program reads {SCHEMA} version {SCHEMA_VERSION}: use the perf-pipeline that wrote it."
-            )
+        read = document["schema"], document["schema_version"]
+        refuse_other_schema(read, (SCHEMA, SCHEMA_VERSION), f"{where}/{RUN_JSON}")
         row: dict[str, Any] = dict(document["run"])
     except (ValueError, TypeError, KeyError) as error:
         raise ArchiveError(

@@ -92,7 +92,9 @@ def sweep(
                 swept.waiting[run.run_id] = why
                 continue
             try:
-                swept.archived.append(_archived(place, store, run, folder, clock(), keep_going))
+                swept.archived.append(
+                    _archived(place, store, run, folder=folder, at=clock(), keep_going=keep_going)
+                )
             except StoppedError as error:
                 swept.stopped = str(error)
                 return swept
@@ -124,8 +126,8 @@ def run_folder(project: Project, run: StoredRun) -> Path:
     return usual if usual.is_dir() else Path(run.run_folder)
 
 
-def _archived(  # noqa: PLR0917 - of one caller
-    place: Place, store: Store, run: StoredRun, folder: Path, at: datetime, keep_going: KeepGoing
+def _archived(
+    place: Place, store: Store, run: StoredRun, *, folder: Path, at: datetime, keep_going: KeepGoing
 ) -> Archive:
     archive = add_archive(
         place,
